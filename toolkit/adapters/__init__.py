@@ -1,0 +1,1 @@
+"""One file a backend: the code that talks to a model or a library."""

@@ -1,0 +1,66 @@
+"""Registry of backends: one name per kind, loaded when first asked for.
+
+Kinds are the steps of the method (``mask``, ``inpaint``, ``recover``, ``body``, ``render``).
+Other packages add their own through the entry-point group ``m2m.backends`` with names of the form
+``kind.name``.
+"""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from toolkit.errors import BackendError
+
+_BACKENDS: dict[tuple[str, str], tuple[str, str]] = {}
+
+
+def register(kind: str, name: str, target: str, extra: str = "offline") -> None:
+    """Make ``target`` ("module:attribute") known as backend ``name`` of ``kind``.
+
+    ``extra`` is the pip extra of m2m-toolkit that brings its dependencies.
+    """
+    _BACKENDS[kind, name] = (target, extra)
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of the backends of one kind, sorted."""
+    found = {name for known_kind, name in _BACKENDS if known_kind == kind}
+    prefix = f"{kind}."
+    found |= {
+        point.name.removeprefix(prefix)
+        for point in entry_points(group="m2m.backends")
+        if point.name.startswith(prefix)
+    }
+    return sorted(found)
+
+
+def get(kind: str, name: str) -> Any:  # noqa: ANN401 - the Protocol differs by kind
+    """Return the class or function that implements backend ``name`` of ``kind``.
+
+    Raises:
+        BackendError: the name is unknown, or a module it imports is not installed.
+    """
+    if (kind, name) in _BACKENDS:
+        target, extra = _BACKENDS[kind, name]
+        module_name, _, attribute = target.partition(":")
+        try:
+            return getattr(import_module(module_name), attribute)
+        except ModuleNotFoundError as error:
+            raise BackendError(
+                f"{kind} backend '{name}' needs the Python package '{error.name}', which is not "
+                f"installed: run  pip install 'm2m-toolkit[{extra}]'"
+            ) from error
+    for point in entry_points(group="m2m.backends", name=f"{kind}.{name}"):
+        return point.load()
+    raise BackendError(
+        f"unknown {kind} backend '{name}': choose one of {', '.join(names(kind)) or '(none)'}"
+    )
+
+
+register("mask", "blazepose", "toolkit.adapters.blazepose:BlazePoseMasker")
+register("inpaint", "flow", "toolkit.adapters.flow:FlowInpainter")
+register("inpaint", "navier_stokes", "toolkit.adapters.navier_stokes:NavierStokesInpainter")
+register("inpaint", "none", "toolkit.adapters.navier_stokes:NoInpainter")
+register("recover", "blazepose_fit", "toolkit.adapters.blazepose_fit:BlazePoseFit")
+register("body", "mannequin", "toolkit.adapters.mannequin:MannequinBody")
+register("render", "pyrender", "toolkit.adapters.pyrender:PyrenderRenderer")

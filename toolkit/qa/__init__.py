@@ -1,0 +1,1 @@
+"""Quality and privacy checks: frames in, numbers out."""
