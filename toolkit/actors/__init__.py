@@ -1,0 +1,1 @@
+"""Synthetic people with known truth: bodies, motions and scenes, rendered into short clips."""

@@ -1,0 +1,276 @@
+"""The offline masker: three detectors, BlazePose landmarks and segmentation, tracking.
+
+MoveNet MultiPose, NanoDet and BlazePose's detector find people that none of them finds alone; each
+is looked at by BlazePose's landmark network, which gives landmarks and a mask, and is then followed
+from frame to frame, forward and backward. Faces and hands that no body explains are people too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from toolkit import models
+from toolkit.adapters.detectors import (
+    Detection,
+    MoveNetMultiPose,
+    NanoDet,
+    face_detector,
+    palm_detector,
+    pose_detector,
+)
+from toolkit.adapters.landmarks import PoseLandmarker, Region, region_of_keypoints, region_of_pose
+from toolkit.frames import FrameStore
+from toolkit.m2m.masks import box_of, decode_rle, dilate, encode_rle, limb_cover, temporal_union
+from toolkit.m2m.motion import neighbour_flows
+from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
+from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Progress, Track
+
+MODELS = (
+    "movenet_multipose",
+    "nanodet",
+    "pose_detection",
+    "pose_landmark_full",
+    "face_detection_full_range_sparse",
+    "palm_detection_full",
+)
+
+_MAX_AREA_PX = 512 * 288
+_MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "blazepose": 0.4, "face": 0.5, "hand": 0.6}
+# A detection that the landmark network makes nothing of needs more to count as a person.
+_MIN_SCORES_ALONE = {"movenet": 0.4, "nanodet": 0.45, "face": 0.5, "hand": 0.6}
+_MIN_PRESENCE_NEW = 0.7
+_MIN_PRESENCE_TRACKED = 0.3
+_MIN_PRESENCE_FILLED = 0.1
+_MASK_PROBABILITY = 0.5
+_LANDMARK_CONFIDENCE = 0.9
+
+
+class BlazePoseMasker:
+    """Implements ``toolkit.m2m.types.Masker``."""
+
+    def __init__(self) -> None:
+        self._movenet = MoveNetMultiPose(models.locate("movenet_multipose"))
+        self._nanodet = NanoDet(models.locate("nanodet"))
+        self._pose = pose_detector(models.locate("pose_detection"))
+        self._face = face_detector(models.locate("face_detection_full_range_sparse"))
+        self._palm = palm_detector(models.locate("palm_detection_full"))
+        self._landmarks = PoseLandmarker(models.locate("pose_landmark_full"))
+
+    def find(self, frames: FrameStore, pixel_aspect: float, progress: Progress) -> People:
+        """Find every person in ``frames`` [T, H, W, 3] uint8 RGB."""
+        views = square_pixel_views(frames, pixel_aspect)
+        tracker, evidence = Tracker(), []
+        for index, image in enumerate(views):
+            found = self._follow(image, tracker.hints(index - 1))
+            fresh, signs = self._discover(image, found)
+            for track_id, sighting in found.items():
+                tracker.add(track_id, index, sighting)
+            for sighting in fresh:
+                tracker.add_new(index, sighting)
+            evidence.append(signs)
+            progress(1)
+        for index in range(len(views) - 2, -1, -1):
+            self._follow_back(views[index], tracker, index)
+        for track_id, before, after in list(tracker.gaps()):
+            self._fill_gap(views, tracker, track_id, before, after)
+        return _people(tracker, views, frames, evidence)
+
+    def _look(self, image_HWC: Array, region: Region, source: str, min_presence: float) -> Sighting | None:
+        if region.side_px < 8 or region.side_px > 8 * max(image_HWC.shape):  # noqa: PLR2004
+            return None
+        pose = self._landmarks(image_HWC, region)
+        if pose.presence < min_presence:
+            return None
+        mask_HW = (pose.probability_HW > _MASK_PROBABILITY) | limb_cover(
+            pose.landmarks_K4, pose.probability_HW.shape, _LANDMARK_CONFIDENCE
+        )
+        box_xyxy = box_of(mask_HW)
+        if box_xyxy is None:
+            return None
+        return Sighting(
+            mask_HW, box_xyxy, pose.landmarks_K4, pose.world_K3, pose.next_region, pose.presence, source
+        )
+
+    def _follow(self, image_HWC: Array, hints: dict[int, object]) -> dict[int, Sighting]:
+        """Look for each person of the neighbouring frame; of two that met on one, keep the older."""
+        found: dict[int, Sighting] = {}
+        for track_id, region in sorted(hints.items()):
+            assert isinstance(region, Region)  # noqa: S101 - this finder's own hints
+            sighting = self._look(image_HWC, region, "tracked", _MIN_PRESENCE_TRACKED)
+            if sighting is None:
+                continue
+            twin = next((other for other in found if same_person(found[other], sighting)), None)
+            if twin is None:
+                found[track_id] = sighting
+            else:
+                found[twin] = merged(found[twin], sighting)
+        return found
+
+    def _follow_back(self, image_HWC: Array, tracker: Tracker, index: int) -> None:
+        for track_id, region in sorted(tracker.hints(index + 1).items()):
+            if tracker.has(track_id, index):
+                continue
+            assert isinstance(region, Region)  # noqa: S101 - this finder's own hints
+            sighting = self._look(image_HWC, region, "tracked", _MIN_PRESENCE_TRACKED)
+            if sighting is not None:
+                tracker.join(index, track_id, sighting)
+
+    def _fill_gap(
+        self, views: FrameStore, tracker: Tracker, track_id: int, before: int, after: int
+    ) -> None:
+        """Look with less doubt where a person must be: between two frames in which they were seen."""
+        ends = [tracker.hint(track_id, index) for index in (before, after)]
+        boxes = [tracker.frame(track_id, index).box_xyxy for index in (before, after)]
+        for index in range(before + 1, after):
+            share = (index - before) / (after - before)
+            sighting = None
+            if isinstance(ends[0], Region) and isinstance(ends[1], Region):
+                region = ends[0].towards(ends[1], share)
+                sighting = self._look(views[index], region, "filled", _MIN_PRESENCE_FILLED)
+            if sighting is None:
+                box_xyxy = (1 - share) * boxes[0] + share * boxes[1]
+                empty_HW = np.zeros(views.frame_shape[:2], bool)
+                sighting = Sighting(empty_HW, box_xyxy, None, None, None, 0.0, "filled")
+            tracker.add(track_id, index, sighting)
+
+    def _discover(
+        self, image_HWC: Array, found: dict[int, Sighting]
+    ) -> tuple[list[Sighting], list[Evidence]]:
+        """Return people that no track explains, and every sign of a person in the frame."""
+        fresh: list[Sighting] = []
+        signs: list[Evidence] = []
+        for kind, detection, region in self._proposals(image_HWC):
+            signs.append(Evidence(kind, tuple(detection.box_xyxy.tolist()), detection.score))
+            known = [*found.values(), *fresh]
+            if any(iou_of_boxes(detection.box_xyxy, item.box_xyxy) > 0.7 for item in known):
+                continue
+            sighting = self._look(image_HWC, region, "detected", _MIN_PRESENCE_NEW)
+            if sighting is None and detection.score >= _MIN_SCORES_ALONE.get(kind, 1):
+                sighting = _mere_region(detection, kind, known, image_HWC.shape[:2])
+            if sighting is None:
+                continue
+            for track_id, item in found.items():
+                if same_person(item, sighting):
+                    found[track_id] = merged(item, sighting)
+                    break
+            else:
+                twin = next((i for i, item in enumerate(fresh) if same_person(item, sighting)), None)
+                if twin is None:
+                    fresh.append(sighting)
+                else:
+                    fresh[twin] = merged(fresh[twin], sighting)
+        return fresh, signs
+
+    def _proposals(self, image_HWC: Array) -> Iterator[tuple[str, Detection, Region]]:
+        for person in self._movenet.detect(image_HWC, _MIN_SCORES["movenet"]):
+            region = region_of_keypoints(person, 0.2) or Region.around(person.box_xyxy)
+            yield "movenet", person, region
+        for person in self._pose.detect(image_HWC, _MIN_SCORES["blazepose"]):
+            yield "blazepose", person, region_of_pose(person)
+        for person in self._nanodet.detect(image_HWC, _MIN_SCORES["nanodet"]):
+            yield "nanodet", person, Region.around(person.box_xyxy)
+        for face in self._face.detect(image_HWC, _MIN_SCORES["face"]):
+            x0, y0, x1, y1 = face.box_xyxy
+            body_xyxy = np.array([x0, y0, x1, y1 + 5 * (y1 - y0)])
+            yield "face", face, Region.around(body_xyxy)
+        for hand in self._palm.detect(image_HWC, _MIN_SCORES["hand"]):
+            yield "hand", hand, Region.around(hand.box_xyxy, margin=4)
+
+
+def _mere_region(
+    detection: Detection, kind: str, known: list[Sighting], shape_HW: tuple[int, int]
+) -> Sighting | None:
+    """A detection that the landmark network makes nothing of: its whole box, if not yet covered."""
+    x0, y0, x1, y1 = detection.box_xyxy
+    grow = {"face": 0.4, "hand": 0.8}.get(kind, 0.05)
+    grow_x, grow_y = grow * (x1 - x0), grow * (y1 - y0)
+    low_x, low_y = max(0, int(x0 - grow_x)), max(0, int(y0 - grow_y))
+    high_x, high_y = (
+        min(shape_HW[1], int(np.ceil(x1 + grow_x))),
+        min(shape_HW[0], int(np.ceil(y1 + grow_y))),
+    )
+    mask_HW = np.zeros(shape_HW, bool)
+    mask_HW[low_y:high_y, low_x:high_x] = True
+    inner = np.zeros(shape_HW, bool)
+    inner[max(0, int(y0)) : int(np.ceil(y1)), max(0, int(x0)) : int(np.ceil(x1))] = True
+    if not inner.any():
+        return None
+    covered = np.zeros(shape_HW, bool)
+    for item in known:
+        covered |= item.mask_HW
+    if np.count_nonzero(covered & inner) / np.count_nonzero(inner) > 0.35:  # noqa: PLR2004
+        return None
+    box = np.array([low_x, low_y, high_x, high_y], np.float32)
+    return Sighting(mask_HW, box, None, None, None, detection.score, "detected")
+
+
+def view_size(shape_HW: tuple[int, ...], pixel_aspect: float) -> tuple[int, int]:
+    """Return (width, height) of a frame with square pixels and at most 512x288 of them."""
+    height, width = shape_HW[:2]
+    shrink = min(1.0, np.sqrt(_MAX_AREA_PX / (width * height)))
+    return (
+        max(1, round(width * np.sqrt(pixel_aspect) * shrink)),
+        max(1, round(height / np.sqrt(pixel_aspect) * shrink)),
+    )
+
+
+def square_pixel_views(frames: FrameStore, pixel_aspect: float) -> FrameStore:
+    """Return the frames as the networks want them, with square pixels (``view_size``)."""
+    size = view_size(frames.frame_shape, pixel_aspect)
+    views = FrameStore((*size[::-1], 3))
+    for frame in frames:
+        views.append(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+    return views
+
+
+def _people(
+    tracker: Tracker, views: FrameStore, frames: FrameStore, evidence: list[list[Evidence]]
+) -> People:
+    """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
+    tracked = list(tracker.tracks())
+    seen = FrameStore(views.frame_shape[:2])
+    for index in range(len(views)):
+        mask_HW = np.zeros(views.frame_shape[:2], bool)
+        for _, by_frame in tracked:
+            if index in by_frame:
+                mask_HW |= decode_rle(by_frame[index].mask)
+        seen.append(mask_HW.astype(np.uint8) * 255)
+    seen = temporal_union(seen, *neighbour_flows(views))
+    height, width = frames.frame_shape[:2]
+    cores, masks = FrameStore((height, width)), FrameStore((height, width))
+    for mask in seen:
+        core = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+        core = np.where(core > 127, np.uint8(255), np.uint8(0))  # noqa: PLR2004
+        cores.append(core)
+        masks.append(dilate(core))
+    scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
+    tracks = [
+        Track(track_id, {index: _scaled(item, (height, width)) for index, item in by_frame.items()})
+        for track_id, by_frame in tracked
+    ]
+    scale_box = np.tile(scale_xy, 2)
+    signs = [
+        [Evidence(s.kind, tuple((np.array(s.box_xyxy) * scale_box).tolist()), s.score) for s in row]
+        for row in evidence
+    ]
+    return People(tracks, masks, cores, signs)
+
+
+def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:
+    """Return the sighting in pixels of a frame of ``shape_HW``."""
+    mask_HW = decode_rle(item.mask)
+    if mask_HW.shape == shape_HW:
+        return item
+    scale_xy = np.array([shape_HW[1] / mask_HW.shape[1], shape_HW[0] / mask_HW.shape[0]], np.float32)
+    landmarks_K4 = item.landmarks_K4
+    if landmarks_K4 is not None:
+        landmarks_K4 = landmarks_K4 * np.append(scale_xy, [1, 1]).astype(np.float32)
+    resized = cv2.resize(mask_HW.astype(np.uint8), shape_HW[::-1], interpolation=cv2.INTER_NEAREST)
+    return replace(
+        item,
+        box_xyxy=item.box_xyxy * np.tile(scale_xy, 2),
+        mask=encode_rle(resized),
+        landmarks_K4=landmarks_K4,
+    )

@@ -1,0 +1,211 @@
+"""Inpainting along optical flow: what other frames show of the background, the rest made up.
+
+A clip from a camera that stands still is filled from one picture of its background, the median of
+what is seen. In any other clip each hole pixel follows the background's motion back to where it
+was last seen and on to where it is next seen. What no frame shows is filled by Navier-Stokes once
+and then follows the motion too, so that it does not flicker.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from toolkit.adapters.navier_stokes import fill_from_border
+from toolkit.frames import FrameStore
+from toolkit.m2m import propagate
+from toolkit.m2m.types import Array, Progress
+
+MAX_SAMPLES = 41
+"""Frames looked at to tell whether the camera stands still, and for the median background."""
+
+MAX_SAMPLE_BYTES = 2**27
+
+MAX_STILL_SHIFT_PX = 0.5
+"""Half of the background seen by a camera that stands still moves no more than this."""
+
+NUM_NEAR = 2
+"""Masks of that many frames before and after a frame count in it too."""
+
+MAX_AGE = 255  # fits a byte
+
+
+class FlowInpainter:
+    """Fills holes from other frames along optical flow."""
+
+    def inpaint(self, frames: FrameStore, masks: FrameStore, progress: Progress) -> FrameStore:
+        """Return [T, H, W, 3] uint8 frames, filled where ``masks`` [T, H, W] are not zero."""
+        cv2.setNumThreads(1)  # the flow depends on the number of threads
+        clip = _Clip(frames, masks)
+        samples = clip.samples()
+        if any(clip.has_hole) and clip.is_static(samples):
+            return _fill_from_background(clip, samples, progress)
+        return _fill_along_flow(clip, progress)
+
+
+class _Clip:
+    """The frames of a clip and what of them may be used."""
+
+    def __init__(self, frames: FrameStore, masks: FrameStore) -> None:
+        self.frames = frames
+        self.masks = masks
+        self.height, self.width = masks.frame_shape
+        self.has_hole = [bool(mask_HW.any()) for mask_HW in masks]
+        self.usable = FrameStore(masks.frame_shape, bool)
+        margin_px = max(3, self.width // 120)
+        for index in range(len(frames)):
+            self.usable.append(~propagate.grow(self._near_masks(index), margin_px))
+
+    def _near_masks(self, index: int) -> Array:
+        """Return the masks of a frame and its neighbours, as one may overlook what another has."""
+        window = range(max(index - NUM_NEAR, 0), min(index + NUM_NEAR + 1, len(self.masks)))
+        union_HW = np.zeros((self.height, self.width), np.uint8)
+        for near in window:
+            if self.has_hole[near]:
+                union_HW |= self.masks[near]
+        return union_HW
+
+    def samples(self) -> list[int]:
+        """Return indices of frames spread over the clip, as many as memory is meant for."""
+        num_samples = min(MAX_SAMPLES, MAX_SAMPLE_BYTES // (3 * self.height * self.width) + 1)
+        spread = np.linspace(0, len(self.frames) - 1, min(num_samples, len(self.frames)))
+        return [int(index) for index in spread.round()]
+
+    def is_static(self, samples: Sequence[int]) -> bool:
+        """Tell whether the background of all samples lies where it lies in the clearest one."""
+        clearest = max(samples, key=lambda index: np.count_nonzero(self.usable[index]))
+        return all(self._is_still(clearest, index) for index in samples)
+
+    def tracks(self, index: int, other: int) -> propagate.Tracks:
+        """Track the background from one frame to another."""
+        return propagate.track_points(
+            propagate.structure(self.frames[index]),
+            self.usable[index],
+            propagate.structure(self.frames[other]),
+            self.usable[other],
+        )
+
+    def _is_still(self, index: int, other: int) -> bool:
+        tracks = self.tracks(index, other)
+        if not tracks.agree:
+            return False
+        shift_N = np.hypot(*(tracks.end_N2 - tracks.start_N2).T)
+        return shift_N.size == 0 or float(np.median(shift_N)) <= MAX_STILL_SHIFT_PX
+
+
+def _fill_from_background(clip: _Clip, samples: Sequence[int], progress: Progress) -> FrameStore:
+    """Fill every hole from the one background of a camera that stands still."""
+    background_HWC, seen_HW = propagate.median_background(
+        np.stack([clip.frames[index] for index in samples]),
+        np.stack([clip.usable[index] for index in samples]),
+    )
+    background_HWC = fill_from_border(background_HWC, ~seen_HW)
+    filled = FrameStore(clip.frames.frame_shape)
+    for index, frame_HWC in enumerate(clip.frames):
+        if clip.has_hole[index]:
+            box = propagate.bounds(~clip.usable[index])
+            fill = (background_HWC[box].astype(np.float32), seen_HW[box])
+            _put(fill, frame_HWC[box], clip.masks[index][box] != 0)
+        filled.append(frame_HWC)
+        progress(1)
+    return filled
+
+
+def _put(fill: tuple[Array, Array], frame_HWC: Array, hole_HW: Array) -> None:
+    """Put a fill (colours, and where they are known) in the hole, as bright as its rim."""
+    fill_HWC, known_HW = fill
+    fill_HWC = propagate.match_brightness(fill_HWC, frame_HWC, known_HW & ~hole_HW)
+    frame_HWC[hole_HW] = fill_HWC[hole_HW]
+
+
+class _Motions:
+    """How the background of a clip moves from each frame to its neighbours."""
+
+    def __init__(self, clip: _Clip) -> None:
+        self._clip = clip
+        blocks = (-(-clip.height // propagate.BLOCK_PX), -(-clip.width // propagate.BLOCK_PX))
+        self._flows = FrameStore((2, *blocks, 2), np.float32)
+        self._linked: list[bool] = []
+        for index in range(len(clip.frames) - 1):
+            self._append(index)
+
+    def between(self, index: int, neighbour: int) -> Array | None:
+        """Return the motion from a frame to its neighbour, [H, W, 2] px; None across a cut."""
+        first = min(index, neighbour)
+        if not (0 <= first < len(self._linked) and self._linked[first]):
+            return None
+        flow_hw2 = self._flows[first][0 if neighbour > index else 1]
+        return propagate.enlarge(flow_hw2, self._clip.height, self._clip.width)
+
+    def _append(self, index: int) -> None:
+        flows_2hw2 = np.zeros(self._flows.frame_shape, np.float32)
+        linked = self._clip.has_hole[index] or self._clip.has_hole[index + 1]
+        if linked:
+            tracks = self._clip.tracks(index, index + 1)
+            linked = tracks.agree
+            points, size = (tracks.start_N2, tracks.end_N2), (self._clip.height, self._clip.width)
+            flows_2hw2[0] = propagate.background_motion(*points, *size)
+            flows_2hw2[1] = propagate.background_motion(*points[::-1], *size)
+        self._flows.append(flows_2hw2)
+        self._linked.append(linked)
+        if linked:
+            self._distrust_moving(index, index + 1, *flows_2hw2)
+
+    def _distrust_moving(self, index: int, other: int, on_hw2: Array, back_hw2: Array) -> None:
+        """Do not use what moves against the background near a hole: it may belong to a person."""
+        clip, size = self._clip, (self._clip.height, self._clip.width)
+        view = (propagate.soften(clip.frames[index]), clip.usable[index])
+        other_view = (propagate.soften(clip.frames[other]), clip.usable[other])
+        moving_HW = propagate.find_moving(*view, *other_view, propagate.enlarge(on_hw2, *size))
+        other_moving_HW = propagate.find_moving(
+            *other_view, *view, propagate.enlarge(back_hw2, *size)
+        )
+        clip.usable[index] = view[1] & ~moving_HW
+        clip.usable[other] = other_view[1] & ~other_moving_HW
+
+
+def _fill_along_flow(clip: _Clip, progress: Progress) -> FrameStore:
+    """Fill every hole with what is seen of its background before and after."""
+    motions = _Motions(clip)
+    later = _gather_later(clip, motions)
+    filled = FrameStore(clip.frames.frame_shape)
+    sources = propagate.Sources.none(clip.height, clip.width)
+    for index, frame_HWC in enumerate(clip.frames):
+        sources = _carry(clip, motions, sources, index, index - 1)
+        if clip.has_hole[index]:
+            hole_HW = clip.masks[index] != 0
+            box = propagate.bounds(~clip.usable[index])
+            later_HW4 = later[len(clip.frames) - 1 - index][box]
+            earlier_HWC, age_HW = propagate.gather(filled, sources), sources.age_HW(index)
+            fill = propagate.blend(
+                earlier_HWC[box], age_HW[box], later_HW4[..., :3], later_HW4[..., 3]
+            )
+            _put(fill, frame_HWC[box], hole_HW[box])
+            hole_HW[box] &= ~fill[1]
+            frame_HWC[:] = fill_from_border(frame_HWC, hole_HW)
+            sources.invent(index, hole_HW)
+        filled.append(frame_HWC)
+        progress(1)
+    return filled
+
+
+def _gather_later(clip: _Clip, motions: _Motions) -> FrameStore:
+    """Fetch what is seen later of every hole: [T, H, W, 4] RGB and age, the last frame first."""
+    later = FrameStore((clip.height, clip.width, 4))
+    sources = propagate.Sources.none(clip.height, clip.width)
+    for index in reversed(range(len(clip.frames))):
+        sources = _carry(clip, motions, sources, index, index + 1)
+        age_HW = np.minimum(sources.age_HW(index), MAX_AGE).astype(np.uint8)
+        later.append(np.dstack((propagate.gather(clip.frames, sources), age_HW)))
+    return later
+
+
+def _carry(
+    clip: _Clip, motions: _Motions, sources: propagate.Sources, index: int, neighbour: int
+) -> propagate.Sources:
+    """Take over the sources of a frame's neighbour for all that is not usable of the frame."""
+    flow_HW2 = motions.between(index, neighbour)
+    if flow_HW2 is None:
+        return propagate.Sources.none(clip.height, clip.width)
+    usable_HW, wanted_HW = clip.usable[neighbour], ~clip.usable[index]
+    return propagate.carry(sources, usable_HW, neighbour, flow_HW2, wanted_HW)

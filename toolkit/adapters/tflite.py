@@ -1,0 +1,55 @@
+"""TensorFlow Lite models through LiteRT, and the anchors MediaPipe's detectors share."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from toolkit.m2m.types import Array
+
+NUM_THREADS = 2
+"""Fixed, so that the same input gives the same floats on machines with more cores."""
+
+
+class TfliteModel:
+    """One model with one image input; calling it returns its outputs by name."""
+
+    def __init__(self, path: Path) -> None:
+        self._interpreter: Any = Interpreter(model_path=str(path), num_threads=NUM_THREADS)
+        self._interpreter.allocate_tensors()
+        (self._input,) = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self.input_size_px = int(self._input["shape"][1])
+
+    def __call__(self, image_HWC: Array) -> dict[str, Array]:
+        """Run on one float32 image [H, W, 3] of the model's own size."""
+        self._interpreter.set_tensor(self._input["index"], image_HWC[None].astype(np.float32))
+        self._interpreter.invoke()
+        return {out["name"]: self._interpreter.get_tensor(out["index"])[0] for out in self._outputs}
+
+
+def anchor_centres(input_size_px: int, strides_and_counts: list[tuple[int, int]]) -> Array:
+    """Centres [N, 2] (x, y in 0..1) of MediaPipe's SSD anchors: ``count`` a cell for each stride."""
+    centres = []
+    for stride, count in strides_and_counts:
+        cells = input_size_px // stride
+        axis = (np.arange(cells) + 0.5) / cells
+        grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+        centres.append(np.repeat(grid, count, axis=0))
+    return np.concatenate(centres).astype(np.float32)
+
+
+def letterbox(image_HWC: Array, size_px: int) -> tuple[Array, float]:
+    """Fit an image into the top left of a black square; return it and its scale."""
+    height, width = image_HWC.shape[:2]
+    scale = size_px / max(height, width)
+    resized = cv2.resize(
+        image_HWC,
+        (max(1, round(width * scale)), max(1, round(height * scale))),
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+    )
+    square = np.zeros((size_px, size_px, 3), image_HWC.dtype)
+    square[: resized.shape[0], : resized.shape[1]] = resized
+    return square, scale

@@ -1,0 +1,240 @@
+"""One clip through the whole method: decode, mask, inpaint, recover, render, encode, check.
+
+The result is checked as it was written, from the encoded file, and appears under its name only when
+every check has passed.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit import __version__, backends, models
+from toolkit.config import Profile, config_hash, load_profile
+from toolkit.files import check_out, check_paths, write_output
+from toolkit.frames import FrameStore
+from toolkit.gate import Anonymized, run_checks
+from toolkit.inspection import write_inspection
+from toolkit.m2m.composite import composite
+from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
+from toolkit.progress import StartStage
+from toolkit.qa.checks import Check, load_limits
+from toolkit.video import DecodedClip, decode
+from toolkit.video_encode import encode
+
+RELEASED, QUARANTINED = "released", "quarantined"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done to one clip and what the checks say of it.
+
+    Attributes:
+        out: where the clip was written; None where it was withheld.
+        tracks: id, number of frames, median height (px), and whether a body was drawn.
+        stages: name to seconds and frames per second.
+        models: name to sha256 of the weights used.
+        output_sha256: of the encoded clip, also of one that was withheld.
+    """
+
+    verdict: str
+    checks: dict[str, Check]
+    num_frames: int
+    fps: float
+    tracks: list[dict[str, Any]]
+    stages: dict[str, dict[str, float]]
+    profile: str
+    config_hash: str
+    models: dict[str, str]
+    source_sha256: str
+    output_sha256: str
+    out: Path | None
+
+    def to_json(self) -> str:
+        """Return the report as JSON."""
+        values = vars(self) | {
+            "checks": {
+                name: vars(check) | {"passed": check.passed} for name, check in self.checks.items()
+            },
+            "out": str(self.out) if self.out else None,
+            "toolkit_version": __version__,
+        }
+        return json.dumps(values, indent=2) + "\n"
+
+
+@dataclass
+class _Stages:
+    """Times the stages of a run and shows their progress."""
+
+    start: StartStage
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, num_frames: int) -> Iterator[Callable[[int], None]]:
+        advance, begin = self.start(name, num_frames), time.perf_counter()
+        yield advance
+        self.seconds[name] = time.perf_counter() - begin
+
+    def summary(self, num_frames: int) -> dict[str, dict[str, float]]:
+        return {
+            name: {"seconds": round(seconds, 3), "fps": round(num_frames / max(seconds, 1e-9), 2)}
+            for name, seconds in (*self.seconds.items(), ("total", sum(self.seconds.values())))
+        }
+
+
+class _WithheldError(Exception):
+    """Leaves the block that would have given the clip its name."""
+
+
+def anonymize(
+    source: Path,
+    out: Path | None = None,
+    *,
+    profile: str = "offline",
+    inpaint: str | None = None,
+    size: tuple[int, int] | None = (432, 240),
+    report: Path | None = None,
+    inspect: Path | None = None,
+    keep_quarantined: bool = False,
+    progress: StartStage = lambda _name, _num_frames: lambda _num_done: None,
+) -> Report:
+    """Replace the people of ``source`` by meshes and check that nobody is left.
+
+    ``out`` is written only when every check passes; a clip that fails is withheld, an older ``out``
+    is removed with it, and with ``keep_quarantined`` it goes to NAME.quarantined.mp4.
+
+    Args:
+        source: a local video file.
+        out: the mp4 to write; the source's stem + ``.m2m.mp4`` in the current folder if None.
+        profile: name of a profile (``toolkit.config``).
+        inpaint: use this inpainter instead of the profile's.
+        size: (width, height) px of the result; None keeps the source's.
+        report: write the report here as JSON.
+        inspect: write a contact sheet and a side-by-side video into this folder.
+        keep_quarantined: write a clip that failed under another name.
+        progress: starts the display of a stage (``toolkit.progress``).
+
+    Raises:
+        ToolkitError: one line that says what is wrong and what to do.
+    """
+    out = out or Path(f"{source.stem}.m2m.mp4")
+    check_paths(source, out)
+    if report:
+        check_out(report)
+    if inspect:
+        inspect.mkdir(parents=True, exist_ok=True)
+    chosen, limits = load_profile(profile, inpaint), load_limits()
+    stages = _Stages(progress)
+    with stages.stage("decode", 1) as advance:
+        clip = decode(source, size)
+        advance(1)
+    done = _replace_people(clip, chosen, stages)
+    checks: dict[str, Check] = {}
+    try:
+        with write_output(out) as partial:
+            with stages.stage("encode", len(clip.frames)) as advance:
+                encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
+            with stages.stage("check", len(clip.frames)) as advance:
+                released = decode(partial, None).frames
+                checks = run_checks(done, released, limits, advance)
+            with partial.open("rb") as file:
+                output_sha256 = file_digest(file, "sha256").hexdigest()
+            written = _destination(out, checks, keep_quarantined)
+            if written != out:
+                if written:
+                    with write_output(written) as kept:
+                        shutil.copyfile(partial, kept)
+                raise _WithheldError
+    except _WithheldError:
+        out.unlink(missing_ok=True)
+    if inspect:
+        write_inspection(inspect, done)
+    used = {name: models.sha256_of(name) for name in models.names_of_profile(profile)}
+    result = Report(
+        verdict=RELEASED if written == out else QUARANTINED,
+        checks=checks,
+        num_frames=len(clip.frames),
+        fps=float(clip.timing.fps),
+        tracks=[_describe(track, done.drawn_ids) for track in done.people.tracks],
+        stages=stages.summary(len(clip.frames)),
+        profile=profile,
+        config_hash=config_hash(chosen, size=size, limits=dict(limits), version=__version__),
+        models=used,
+        source_sha256=clip.source_sha256,
+        output_sha256=output_sha256,
+        out=written,
+    )
+    if report:
+        with write_output(report) as partial:
+            partial.write_text(result.to_json(), encoding="utf-8")
+    return result
+
+
+def _destination(out: Path, checks: dict[str, Check], keep_quarantined: bool) -> Path | None:
+    if all(check.passed for check in checks.values()):
+        return out
+    return out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
+
+
+def _counted(frames: FrameStore, advance: Callable[[int], None]) -> Iterator[Any]:
+    for frame in frames:
+        yield frame
+        advance(1)
+
+
+def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Anonymized:
+    """Run the steps that change pixels: mask, inpaint, recover, render."""
+    frames = clip.frames
+    height, width = frames.frame_shape[:2]
+    camera = Camera.for_frame(width, height, clip.pixel_aspect)
+    with stages.stage("mask", len(frames)) as advance:
+        people: People = backends.get("mask", profile.mask)().find(frames, clip.pixel_aspect, advance)
+    with stages.stage("inpaint", len(frames)) as advance:
+        inpainter = backends.get("inpaint", profile.inpaint)()
+        background: FrameStore = inpainter.inpaint(frames, people.masks, advance)
+    with stages.stage("recover", len(people.tracks)) as advance:
+        recoverer, motions = backends.get("recover", profile.recover)(), []
+        for track in people.tracks:
+            motion = recoverer.recover(track, camera, float(clip.timing.fps))
+            if motion is not None:
+                motions.append(motion)
+            advance(1)
+    body = backends.get("body", profile.body)()
+    result, coverage = FrameStore(frames.frame_shape), FrameStore((height, width))
+    with stages.stage("render", len(frames)) as advance:
+        renderer: Renderer | None = None
+        for meshes, empty in zip(_meshes(body, motions, len(frames)), background, strict=True):
+            picture = np.zeros((height, width, 4), np.uint8)
+            if meshes:
+                renderer = renderer or backends.get("render", profile.render)(camera)
+                picture, _ = renderer.render(meshes)
+            result.append(composite(picture, empty))
+            coverage.append(np.ascontiguousarray(picture[..., 3]))
+            advance(1)
+    return Anonymized(
+        clip, people, background, coverage, result, {motion.track_id for motion in motions}
+    )
+
+
+def _meshes(body: Body, motions: list[BodyMotion], num_frames: int) -> Iterator[list[Mesh]]:
+    """Yield the meshes of each frame, asking each motion for its next one in turn."""
+    upcoming = [(set(motion.frames_T.tolist()), body.meshes(motion)) for motion in motions]
+    for index in range(num_frames):
+        yield [next(meshes) for indices, meshes in upcoming if index in indices]
+
+
+def _describe(track: Track, drawn_ids: set[int]) -> Mapping[str, Any]:
+    heights = [float(frame.box_xyxy[3] - frame.box_xyxy[1]) for frame in track.frames.values()]
+    return {
+        "id": track.track_id,
+        "frames": len(track.frames),
+        "median_height_px": round(float(np.median(heights)), 1),
+        "drawn": track.track_id in drawn_ids,
+    }

@@ -1,0 +1,93 @@
+"""Every check on one clip, as it was written: what decides between released and quarantined.
+
+The detectors look at the released frames with the meshes taken off again, at square pixels, and at
+the source, for what no mask covers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from toolkit import models
+from toolkit.adapters.blazepose import view_size
+from toolkit.adapters.detectors import CenterFace, MoveNetMultiPose, NanoDet
+from toolkit.frames import FrameStore
+from toolkit.m2m.types import Array, Evidence, People
+from toolkit.qa.checks import Check
+from toolkit.qa.privacy import surviving_share, uncovered_score, without_meshes
+from toolkit.video import DecodedClip
+
+_LOWEST_SCORE = 0.2
+
+
+@dataclass(frozen=True)
+class Anonymized:
+    """The results of the steps at working size; ``coverage`` [T, H, W] is the meshes' alpha."""
+
+    clip: DecodedClip
+    people: People
+    background: FrameStore
+    coverage: FrameStore
+    result: FrameStore
+    drawn_ids: set[int]
+
+
+class _Watchers:
+    """The detectors that look for people who are left."""
+
+    def __init__(self, shape_HW: tuple[int, ...], pixel_aspect: float) -> None:
+        self._size = view_size(shape_HW, pixel_aspect)
+        self._scale_xyxy = np.tile([shape_HW[1] / self._size[0], shape_HW[0] / self._size[1]], 2)
+        self._faces = CenterFace(models.locate("centerface"))
+        self._bodies = (
+            NanoDet(models.locate("nanodet")),
+            MoveNetMultiPose(models.locate("movenet_multipose")),
+        )
+
+    def faces(self, frame_HWC: Array) -> list[Evidence]:
+        """Return faces in frame pixels."""
+        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
+        return [
+            Evidence("face", tuple((face.box_xyxy * self._scale_xyxy).tolist()), face.score)
+            for face in self._faces.detect(view, _LOWEST_SCORE)
+        ]
+
+    def body_score(self, frame_HWC: Array) -> float:
+        """Return the highest score of a body."""
+        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
+        found = [body for net in self._bodies for body in net.detect(view, _LOWEST_SCORE)]
+        return max((body.score for body in found), default=0.0)
+
+
+def run_checks(
+    done: Anonymized,
+    released: FrameStore,
+    limits: Mapping[str, float],
+    advance: Callable[[int], None],
+) -> dict[str, Check]:
+    """Check a clip; ``released`` are its frames as decoded from the file that was written."""
+    frames, people = done.clip.frames, done.people
+    values: dict[str, list[float]] = {name: [] for name in limits}
+    if len(released) != len(frames):
+        return {name: Check(None, limit, None) for name, limit in limits.items()}
+    watchers = _Watchers(frames.frame_shape, done.clip.pixel_aspect)
+    for index in range(len(frames)):
+        source, mask, coverage = frames[index], people.masks[index], done.coverage[index]
+        shown = without_meshes(released[index], done.background[index], coverage)
+        bare = (people.cores[index] > 0) & (coverage == 0)
+        signs = [*people.evidence[index], *watchers.faces(source)]
+        unresolved = [
+            sighting
+            for track in people.tracks
+            if (sighting := track.frames.get(index)) and sighting.landmarks_K4 is None
+        ]
+        values["surviving_pixels"].append(surviving_share(source, shown, bare))
+        values["faces"].append(max((face.score for face in watchers.faces(shown)), default=0.0))
+        values["people"].append(watchers.body_score(shown))
+        values["uncovered_evidence"].append(uncovered_score(signs, mask))
+        values["unresolved_people"].append(max((item.score for item in unresolved), default=0.0))
+        values["masked_share"].append(np.count_nonzero(mask) / mask.size)
+        advance(1)
+    return {name: Check.of_frames(values[name], limit) for name, limit in limits.items()}

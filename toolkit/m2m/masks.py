@@ -1,0 +1,101 @@
+"""Masks of people: encoding, skeleton cover, temporal union, and the paper's dilation.
+
+Shape suffixes: T frames, H height, W width, K landmarks.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from toolkit.frames import FrameStore
+from toolkit.m2m.types import Array
+
+# BlazePose landmarks joined by an arm, a leg, a hand or a foot.
+_LIMBS = (
+    *((11, 13), (13, 15), (15, 19), (12, 14), (14, 16), (16, 20)),
+    *((23, 25), (25, 27), (27, 31), (24, 26), (26, 28), (28, 32)),
+)
+
+_REACH_FRAMES = 3
+"""Neighbours on each side that have a vote in the temporal union."""
+_MIN_VOTES = 3
+
+
+def encode_rle(mask_HW: Array) -> dict[str, Any]:
+    """Encode a mask (non-zero is inside) as COCO run lengths."""
+    encoded: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask_HW != 0, dtype=np.uint8))
+    return encoded
+
+
+def decode_rle(encoded: dict[str, Any]) -> Array:
+    """Decode COCO run lengths to a bool mask [H, W]."""
+    decoded: Array = coco_mask.decode(encoded).astype(bool)
+    return decoded
+
+
+def box_of(mask_HW: Array) -> Array | None:
+    """Return the box [4] xyxy px around a mask, or None where it is empty."""
+    rows, columns = np.flatnonzero(mask_HW.any(1)), np.flatnonzero(mask_HW.any(0))
+    if not len(rows):
+        return None
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+
+
+def limb_cover(landmarks_K4: Array, shape_HW: tuple[int, int], min_confidence: float) -> Array:
+    """Draw arms and legs between landmarks that are surely seen, as thin as a wrist.
+
+    A segmentation that loses a forearm shows it; the landmarks rarely lose it.
+    """
+    cover_HW = np.zeros(shape_HW, np.uint8)
+    sure_K = landmarks_K4[:, 2:].min(1) >= min_confidence
+    points_K2 = np.round(landmarks_K4[:, :2]).astype(int)
+    shoulder, hip = landmarks_K4[11:13, :2].mean(0), landmarks_K4[23:25, :2].mean(0)
+    width_px = max(1, round(0.1 * float(np.linalg.norm(shoulder - hip))))
+    for start, end in _LIMBS:
+        if sure_K[start] and sure_K[end]:
+            cv2.line(cover_HW, points_K2[start].tolist(), points_K2[end].tolist(), 255, width_px)
+    return cover_HW != 0
+
+
+def dilate(mask_HW: Array) -> Array:
+    """Dilate as the paper does: a 3x3 ellipse, four times. Returns uint8 0 or 255."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    return cv2.dilate((mask_HW != 0).astype(np.uint8) * 255, kernel, iterations=4)
+
+
+def warp(mask_HW: Array, flow_HW2: Array) -> Array:
+    """Move a uint8 mask along ``flow``: the value at x is read at x + flow(x)."""
+    height, width = mask_HW.shape
+    grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    flow = flow_HW2.astype(np.float32)
+    return cv2.remap(mask_HW, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR)
+
+
+def temporal_union(masks: FrameStore, onward: FrameStore, back: FrameStore) -> FrameStore:
+    """Add to each mask what most of its neighbours in time show, moved along the flow.
+
+    A frame in which a person is half missed is then covered; a frame in which the outline runs
+    wild does not spoil its neighbours.
+
+    Args:
+        masks: [T, H, W] uint8 0 or 255.
+        onward: [T - 1, H, W, 2] px; entry t leads from frame t to t + 1.
+        back: [T - 1, H, W, 2] px; entry t leads from frame t + 1 to t.
+    """
+    votes = FrameStore(masks.frame_shape)
+    for _ in masks:
+        votes.append(np.zeros(masks.frame_shape, np.uint8))
+    last = len(masks) - 1
+    for order, step, flows in ((range(1, last + 1), -1, back), (range(last - 1, -1, -1), 1, onward)):
+        carried: list[Array] = []
+        for index in order:
+            flow = flows[index - 1] if step < 0 else flows[index]
+            carried = [warp(mask, flow) for mask in (masks[index + step], *carried)][:_REACH_FRAMES]
+            shown = np.sum([mask > 127 for mask in carried], axis=0)  # noqa: PLR2004 - half of 255
+            votes[index] = votes[index] + shown.astype(np.uint8)
+    union = FrameStore(masks.frame_shape)
+    for mask, vote in zip(masks, votes, strict=True):
+        union.append(np.where((mask > 0) | (vote >= _MIN_VOTES), np.uint8(255), np.uint8(0)))
+    return union

@@ -1,0 +1,33 @@
+"""Dense optical flow between neighbouring frames."""
+
+import cv2
+import numpy as np
+
+from toolkit.frames import FrameStore
+from toolkit.m2m.types import Array
+
+
+class Flow:
+    """DIS optical flow on grey frames; deterministic, about 5 ms a pair at 432x240."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    def __call__(self, first_HWC: Array, second_HWC: Array) -> Array:
+        """Return flow [H, W, 2] float32 px: the pixel at x of ``first`` is at x + flow in ``second``."""
+        grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first_HWC, second_HWC)]
+        return np.asarray(self._dis.calc(grey[0], grey[1], None))
+
+
+def neighbour_flows(frames: FrameStore) -> tuple[FrameStore, FrameStore]:
+    """Return flows to the next frame and back, each [T - 1, H, W, 2] float16 px."""
+    flow = Flow()
+    height, width = frames.frame_shape[:2]
+    onward, back = (FrameStore((height, width, 2), np.float16) for _ in range(2))
+    previous = frames[0]
+    for index in range(1, len(frames)):
+        current = frames[index]
+        onward.append(flow(previous, current).astype(np.float16))
+        back.append(flow(current, previous).astype(np.float16))
+        previous = current
+    return onward, back

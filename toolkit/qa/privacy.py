@@ -1,0 +1,74 @@
+"""Privacy checks on one frame: arrays in, numbers out.
+
+Shape suffixes: H height, W width, C colours.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from toolkit.m2m.types import Array, Evidence
+
+_WINDOW_PX = 7
+_MIN_STD = 4.0
+"""Below this deviation (levels of 255) a window holds nothing to recognise."""
+_SURVIVES = 0.75
+_COVERED_SHARE = {"face": 0.5, "hand": 0.5}
+_COVERED_SHARE_BODY = 0.25
+
+
+def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Array) -> Array:
+    """Return the released frame with its meshes taken off again.
+
+    Detectors then see all that is released but the meshes, which they would take for people.
+    """
+    near = cv2.dilate(coverage_HW, np.ones((5, 5), np.uint8)) > 0
+    return np.where(near[..., None], background_HWC, released_HWC)
+
+
+def surviving_share(source_HWC: Array, shown_HWC: Array, person_HW: Array) -> float:
+    """Share of a person's textured pixels whose fine structure is still there.
+
+    The local correlation of brightness between source and released frame, in 7x7 windows: flat
+    cloth before a wall of the same colour is not counted, an edge or a face that is left is.
+
+    Args:
+        source_HWC: uint8 RGB before.
+        shown_HWC: uint8 RGB after.
+        person_HW: where a person was and no mesh is now.
+    """
+    before, after = (
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        for image in (source_HWC, shown_HWC)
+    )
+
+    def mean(image: Array) -> Array:
+        return cv2.blur(image, (_WINDOW_PX, _WINDOW_PX))
+
+    mean_before, mean_after = mean(before), mean(after)
+    var_before = np.maximum(mean(before * before) - mean_before**2, 0)
+    var_after = np.maximum(mean(after * after) - mean_after**2, 0)
+    covariance = mean(before * after) - mean_before * mean_after
+    correlation = covariance / np.sqrt(var_before * var_after + 1.0)
+    textured = (person_HW != 0) & (var_before > _MIN_STD**2)
+    if not textured.any():
+        return 0.0
+    return float(np.count_nonzero(textured & (correlation > _SURVIVES)) / person_HW.astype(bool).sum())
+
+
+def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
+    """Highest score of a sign of a person that the mask does not cover.
+
+    A body's box is covered when a quarter of it is masked (a thin person fills no more of the
+    box), a face's or a hand's when half of it is.
+    """
+    worst = 0.0
+    for sign in evidence:
+        x0, y0, x1, y1 = (round(value) for value in sign.box_xyxy)
+        inside = mask_HW[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+        if not inside.size:
+            continue
+        if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(sign.kind, _COVERED_SHARE_BODY):
+            worst = max(worst, sign.score)
+    return worst
