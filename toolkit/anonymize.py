@@ -7,7 +7,7 @@ every check has passed.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest
@@ -30,6 +30,7 @@ from toolkit.video import DecodedClip, decode
 from toolkit.video_encode import encode
 
 RELEASED, QUARANTINED = "released", "quarantined"
+_MIN_DRAWN_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -202,9 +203,9 @@ def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Ano
     with stages.stage("recover", len(people.tracks)) as advance:
         recoverer, motions = backends.get("recover", profile.recover)(), []
         for track in people.tracks:
-            motion = recoverer.recover(track, camera, float(clip.timing.fps))
-            if motion is not None:
-                motions.append(motion)
+            if _is_seen_enough(track, len(frames)):
+                motion = recoverer.recover(track, camera, float(clip.timing.fps))
+                motions += [motion] if motion is not None else []
             advance(1)
     body = backends.get("body", profile.body)()
     result, coverage = FrameStore(frames.frame_shape), FrameStore((height, width))
@@ -223,6 +224,12 @@ def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Ano
     )
 
 
+def _is_seen_enough(track: Track, num_frames: int) -> bool:
+    """Whether to draw a person: what was seen for a moment is removed, but may be a false alarm."""
+    num_seen = sum(frame.landmarks_K4 is not None for frame in track.frames.values())
+    return num_seen >= min(_MIN_DRAWN_FRAMES, (num_frames + 1) // 2)
+
+
 def _meshes(body: Body, motions: list[BodyMotion], num_frames: int) -> Iterator[list[Mesh]]:
     """Yield the meshes of each frame, asking each motion for its next one in turn."""
     upcoming = [(set(motion.frames_T.tolist()), body.meshes(motion)) for motion in motions]
@@ -230,7 +237,7 @@ def _meshes(body: Body, motions: list[BodyMotion], num_frames: int) -> Iterator[
         yield [next(meshes) for indices, meshes in upcoming if index in indices]
 
 
-def _describe(track: Track, drawn_ids: set[int]) -> Mapping[str, Any]:
+def _describe(track: Track, drawn_ids: set[int]) -> dict[str, Any]:
     heights = [float(frame.box_xyxy[3] - frame.box_xyxy[1]) for frame in track.frames.values()]
     return {
         "id": track.track_id,

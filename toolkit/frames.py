@@ -1,17 +1,30 @@
 """Frames of one clip on disk, so that memory does not grow with the length of a clip."""
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from toolkit.errors import VideoError
+
+Result = TypeVar("Result")
+
+
+_NO_ROOM = (
+    f"the frames of the clip do not fit into {tempfile.gettempdir()}: free some space there or "
+    "name another folder in TMPDIR"
+)
 
 
 class FrameStore:
     """A growing array [T, *frame_shape] in an unnamed temporary file.
 
     The file has no name, so nothing is left behind however the process ends. Reading copies: the
-    frames returned are the caller's own.
+    frames returned are the caller's own. Threads may read and write different frames at once.
     """
 
     def __init__(self, frame_shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> None:
@@ -24,29 +37,46 @@ class FrameStore:
     def __len__(self) -> int:
         return self._num_frames
 
-    def append(self, frame: NDArray[np.generic]) -> None:
+    def append(self, frame: NDArray[Any]) -> None:
         """Add a frame at the end."""
         self._num_frames += 1
         self[self._num_frames - 1] = frame
 
-    def __getitem__(self, index: int) -> NDArray[np.generic]:
-        self._file.seek(self._offset(index))
-        data = self._file.read(self._bytes_per_frame)
-        return np.frombuffer(bytearray(data), self.dtype).reshape(self.frame_shape)
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        frame = np.empty(self.frame_shape, self.dtype)
+        os.preadv(self._file.fileno(), [frame.data], self._offset(index))
+        return frame
 
-    def __setitem__(self, index: int, frame: NDArray[np.generic]) -> None:
+    def __setitem__(self, index: int, frame: NDArray[Any]) -> None:
         if frame.shape != self.frame_shape or frame.dtype != self.dtype:
             raise ValueError(
                 f"a frame of {frame.shape} {frame.dtype} does not fit a store of "
                 f"{self.frame_shape} {self.dtype}"
             )
-        self._file.seek(self._offset(index))
-        self._file.write(np.ascontiguousarray(frame).data)
+        data = np.ascontiguousarray(frame).data
+        try:
+            num_written = os.pwrite(self._file.fileno(), data, self._offset(index))
+        except OSError as error:
+            raise VideoError(f"{_NO_ROOM} ({error.strerror})") from error
+        if num_written != self._bytes_per_frame:
+            raise VideoError(_NO_ROOM)
 
-    def __iter__(self) -> Iterator[NDArray[np.generic]]:
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[index] for index in range(len(self)))
 
     def _offset(self, index: int) -> int:
         if not 0 <= index < self._num_frames:
             raise IndexError(f"frame {index} of a clip of {self._num_frames} frames")
         return index * self._bytes_per_frame
+
+
+def map_frames(function: Callable[[int], Result], num_frames: int) -> Iterator[Result]:
+    """Yield ``function(index)`` for each frame in order, computed ahead on all cores.
+
+    For functions that spend their time in networks and OpenCV, which release Python's lock.
+    """
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        yield from pool.map(function, range(num_frames))
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -13,7 +13,7 @@ import numpy as np
 from toolkit import models
 from toolkit.adapters.blazepose import view_size
 from toolkit.adapters.detectors import CenterFace, MoveNetMultiPose, NanoDet
-from toolkit.frames import FrameStore
+from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, Evidence, People
 from toolkit.qa.checks import Check
 from toolkit.qa.privacy import surviving_share, uncovered_score, without_meshes
@@ -68,26 +68,34 @@ def run_checks(
     advance: Callable[[int], None],
 ) -> dict[str, Check]:
     """Check a clip; ``released`` are its frames as decoded from the file that was written."""
-    frames, people = done.clip.frames, done.people
-    values: dict[str, list[float]] = {name: [] for name in limits}
-    if len(released) != len(frames):
+    num_frames = len(done.clip.frames)
+    if len(released) != num_frames:
         return {name: Check(None, limit, None) for name, limit in limits.items()}
-    watchers = _Watchers(frames.frame_shape, done.clip.pixel_aspect)
-    for index in range(len(frames)):
-        source, mask, coverage = frames[index], people.masks[index], done.coverage[index]
-        shown = without_meshes(released[index], done.background[index], coverage)
-        bare = (people.cores[index] > 0) & (coverage == 0)
-        signs = [*people.evidence[index], *watchers.faces(source)]
-        unresolved = [
-            sighting
-            for track in people.tracks
-            if (sighting := track.frames.get(index)) and sighting.landmarks_K4 is None
-        ]
-        values["surviving_pixels"].append(surviving_share(source, shown, bare))
-        values["faces"].append(max((face.score for face in watchers.faces(shown)), default=0.0))
-        values["people"].append(watchers.body_score(shown))
-        values["uncovered_evidence"].append(uncovered_score(signs, mask))
-        values["unresolved_people"].append(max((item.score for item in unresolved), default=0.0))
-        values["masked_share"].append(np.count_nonzero(mask) / mask.size)
+    watchers = _Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
+    values: dict[str, list[float]] = {name: [] for name in limits}
+    for row in map_frames(lambda index: _check_frame(done, released, watchers, index), num_frames):
+        for name, value in row.items():
+            values[name].append(value)
         advance(1)
     return {name: Check.of_frames(values[name], limit) for name, limit in limits.items()}
+
+
+def _check_frame(
+    done: Anonymized, released: FrameStore, watchers: _Watchers, index: int
+) -> dict[str, float]:
+    people, source, coverage = done.people, done.clip.frames[index], done.coverage[index]
+    mask, core = people.masks[index], people.cores[index]
+    shown = without_meshes(released[index], done.background[index], coverage)
+    sightings = [track.frames[index] for track in people.tracks if index in track.frames]
+    return {
+        "surviving_pixels": surviving_share(source, shown, (core > 0) & (coverage == 0)),
+        "faces": max((face.score for face in watchers.faces(shown)), default=0.0),
+        "people": watchers.body_score(shown),
+        "uncovered_evidence": uncovered_score(
+            [*people.evidence[index], *watchers.faces(source)], mask
+        ),
+        "unresolved_people": max(
+            (item.score for item in sightings if item.landmarks_K4 is None), default=0.0
+        ),
+        "masked_share": np.count_nonzero(mask) / mask.size,
+    }

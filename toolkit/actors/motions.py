@@ -46,6 +46,8 @@ class _Course:
         gait: 1 while walking, 0 while standing.
         wave: 0 with hanging arms, 1 while waving.
         settled_s: from here on place and heading stay.
+        first_side: of the foot that starts the first step. The last turn ends well balanced where
+            it is the side to which the body walks.
     """
 
     place: Callable[[float], Array]
@@ -53,6 +55,7 @@ class _Course:
     gait: Callable[[float], float]
     wave: Callable[[float], float]
     settled_s: float
+    first_side: str
 
 
 def walk_and_wave(body: Body, num_frames: int, fps: float, *, to_left: bool) -> list[Pose]:
@@ -95,6 +98,7 @@ def _walk_then_wave_course(duration_s: float, sign: float) -> _Course:
         gait=lambda t: float(np.interp(t, times_T, gait_T)),
         wave=lambda t: float(_ease((t - walk_s + 0.15) / 0.6)),
         settled_s=walk_s + turn_s - slow_s,
+        first_side="L" if sign > 0 else "R",
     )
 
 
@@ -115,7 +119,7 @@ _TILT = PchipInterpolator(
 
 def _foot(body: Body, course: _Course, side: str, time_s: float) -> _Foot:
     """One foot at one moment: planted on its footprint, or swinging to the next one."""
-    offset = 0.0 if side == "L" else 0.5
+    offset = 0.0 if side == course.first_side else 0.5
     cycle = np.floor(time_s / CYCLE_S - offset)
     phase = time_s / CYCLE_S - offset - cycle
     lands_s = (cycle + offset + SWING) * CYCLE_S
@@ -169,7 +173,7 @@ def _pose(
 ) -> Pose:
     gait, wave = course.gait(time_s), course.wave(time_s)
     # 1 when the left leg is foremost, -1 when the right one is.
-    lead = float(np.cos(2 * np.pi * (time_s / CYCLE_S - SWING))) * gait
+    lead = float(np.cos(2 * np.pi * (time_s / CYCLE_S - SWING))) * gait * _SIDES[course.first_side]
     heading = course.heading(time_s)
     root_33 = _about("y", heading - np.deg2rad(6) * lead)
     root_3, hip_3 = body.head("root"), body.head("upperleg01.L")

@@ -14,6 +14,12 @@ from toolkit.m2m.types import Array
 
 Color = tuple[float, float, float]
 
+_COVERED = (
+    *("upperarm01", "shoulder", "breast", "spine02", "spine03", "spine04", "spine05"),
+    *("root", "pelvis", "upperleg", "lowerleg", "foot", "toe"),
+)
+"""Bones whose skin is always under clothes."""
+
 
 @dataclass(frozen=True)
 class Outfit:
@@ -77,7 +83,7 @@ def _clothes(
 def _skin_and_hair(
     outfit: Outfit, shape_V3: Array, faces_F4: Array, mover_V: Array, heads: Mapping[str, Array]
 ) -> Iterator[Piece]:
-    """Skin of all but the legs, short hair, eyebrows and lips."""
+    """Skin where no clothes cover it, short hair, eyebrows and lips."""
     center_F3 = shape_V3[faces_F4].mean(axis=1)
     above_eyes_F = center_F3[:, 1] - heads["eye.L"][1]
     behind_eyes_F = heads["eye.L"][2] - center_F3[:, 2]
@@ -96,9 +102,7 @@ def _skin_and_hair(
     brow_F = near(heads["eye.L"] + raised_3, 0.022, 0.005)
     brow_F |= near(heads["eye.R"] + raised_3, 0.022, 0.005)
     lip_F = near((heads["oris05"] + heads["oris01"]) / 2, 0.024, 0.009)
-    covered_F = _moved_by(
-        mover_V, faces_F4, "upperleg", "lowerleg", "foot", "toe", "pelvis", "root"
-    )
+    covered_F = _moved_by(mover_V, faces_F4, *_COVERED)
     red, green, blue = outfit.skin
     normals_V3 = _normals(shape_V3, faces_F4)
     yield Piece(faces_F4[~(covered_F | brow_F | lip_F)], outfit.skin, normals_V3)

@@ -5,7 +5,6 @@ is looked at by BlazePose's landmark network, which gives landmarks and a mask, 
 from frame to frame, forward and backward. Faces and hands that no body explains are people too.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
@@ -21,7 +20,7 @@ from toolkit.adapters.detectors import (
     pose_detector,
 )
 from toolkit.adapters.landmarks import PoseLandmarker, Region, region_of_keypoints, region_of_pose
-from toolkit.frames import FrameStore
+from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.masks import box_of, decode_rle, dilate, encode_rle, limb_cover, temporal_union
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
@@ -39,12 +38,18 @@ MODELS = (
 _MAX_AREA_PX = 512 * 288
 _MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "blazepose": 0.4, "face": 0.5, "hand": 0.6}
 # A detection that the landmark network makes nothing of needs more to count as a person.
-_MIN_SCORES_ALONE = {"movenet": 0.4, "nanodet": 0.45, "face": 0.5, "hand": 0.6}
+_MIN_SCORES_ALONE = {"movenet": 0.4, "nanodet": 0.45, "face": 0.7, "hand": 0.75, "blazepose": 2.0}
+_MIN_SAME_BOX_IOU = 0.3
+_MIN_WEAK_FRAMES = 4
+"""A weaker detection counts too where it stays."""
 _MIN_PRESENCE_NEW = 0.7
 _MIN_PRESENCE_TRACKED = 0.3
 _MIN_PRESENCE_FILLED = 0.1
 _MASK_PROBABILITY = 0.5
 _LANDMARK_CONFIDENCE = 0.9
+
+
+_Proposal = tuple[str, Detection, Region]
 
 
 class BlazePoseMasker:
@@ -61,16 +66,21 @@ class BlazePoseMasker:
     def find(self, frames: FrameStore, pixel_aspect: float, progress: Progress) -> People:
         """Find every person in ``frames`` [T, H, W, 3] uint8 RGB."""
         views = square_pixel_views(frames, pixel_aspect)
-        tracker, evidence = Tracker(), []
-        for index, image in enumerate(views):
+        tracker, weak_tracker, evidence = Tracker(), Tracker(), []
+        detected = map_frames(lambda index: self._proposals(views[index]), len(views))
+        for index, proposals in enumerate(detected):
+            image = views[index]
             found = self._follow(image, tracker.hints(index - 1))
-            fresh, signs = self._discover(image, found)
+            fresh, weak = self._discover(image, found, proposals)
             for track_id, sighting in found.items():
                 tracker.add(track_id, index, sighting)
             for sighting in fresh:
                 tracker.add_new(index, sighting)
-            evidence.append(signs)
+            for sighting in weak:
+                weak_tracker.add_new(index, sighting)
+            evidence.append([_evidence(kind, detection) for kind, detection, _ in proposals])
             progress(1)
+        tracker.adopt(weak_tracker, _MIN_WEAK_FRAMES)
         for index in range(len(views) - 2, -1, -1):
             self._follow_back(views[index], tracker, index)
         for track_id, before, after in list(tracker.gaps()):
@@ -136,19 +146,21 @@ class BlazePoseMasker:
             tracker.add(track_id, index, sighting)
 
     def _discover(
-        self, image_HWC: Array, found: dict[int, Sighting]
-    ) -> tuple[list[Sighting], list[Evidence]]:
-        """Return people that no track explains, and every sign of a person in the frame."""
+        self, image_HWC: Array, found: dict[int, Sighting], proposals: list[_Proposal]
+    ) -> tuple[list[Sighting], list[Sighting]]:
+        """Return people that no track explains yet, and weak detections that nothing explains."""
         fresh: list[Sighting] = []
-        signs: list[Evidence] = []
-        for kind, detection, region in self._proposals(image_HWC):
-            signs.append(Evidence(kind, tuple(detection.box_xyxy.tolist()), detection.score))
+        weak: list[Sighting] = []
+        for kind, detection, region in proposals:
             known = [*found.values(), *fresh]
             if any(iou_of_boxes(detection.box_xyxy, item.box_xyxy) > 0.7 for item in known):
                 continue
             sighting = self._look(image_HWC, region, "detected", _MIN_PRESENCE_NEW)
-            if sighting is None and detection.score >= _MIN_SCORES_ALONE.get(kind, 1):
+            if sighting is None or not _explains(sighting, kind, detection):
                 sighting = _mere_region(detection, kind, known, image_HWC.shape[:2])
+                if sighting is not None and detection.score < _MIN_SCORES_ALONE[kind]:
+                    weak.append(sighting)
+                    continue
             if sighting is None:
                 continue
             for track_id, item in found.items():
@@ -161,22 +173,47 @@ class BlazePoseMasker:
                     fresh.append(sighting)
                 else:
                     fresh[twin] = merged(fresh[twin], sighting)
-        return fresh, signs
+        return fresh, weak
 
-    def _proposals(self, image_HWC: Array) -> Iterator[tuple[str, Detection, Region]]:
+    def _proposals(self, image_HWC: Array) -> list[_Proposal]:
+        """Return what each detector finds, with the region to look at more closely."""
+        proposals: list[_Proposal] = []
         for person in self._movenet.detect(image_HWC, _MIN_SCORES["movenet"]):
             region = region_of_keypoints(person, 0.2) or Region.around(person.box_xyxy)
-            yield "movenet", person, region
+            proposals.append(("movenet", person, region))
         for person in self._pose.detect(image_HWC, _MIN_SCORES["blazepose"]):
-            yield "blazepose", person, region_of_pose(person)
+            proposals.append(("blazepose", person, region_of_pose(person)))
         for person in self._nanodet.detect(image_HWC, _MIN_SCORES["nanodet"]):
-            yield "nanodet", person, Region.around(person.box_xyxy)
+            proposals.append(("nanodet", person, Region.around(person.box_xyxy)))
         for face in self._face.detect(image_HWC, _MIN_SCORES["face"]):
             x0, y0, x1, y1 = face.box_xyxy
             body_xyxy = np.array([x0, y0, x1, y1 + 5 * (y1 - y0)])
-            yield "face", face, Region.around(body_xyxy)
+            proposals.append(("face", face, Region.around(body_xyxy)))
         for hand in self._palm.detect(image_HWC, _MIN_SCORES["hand"]):
-            yield "hand", hand, Region.around(hand.box_xyxy, margin=4)
+            proposals.append(("hand", hand, Region.around(hand.box_xyxy, margin=4)))
+        return proposals
+
+
+def _evidence(kind: str, detection: Detection) -> Evidence:
+    return Evidence(kind, tuple(detection.box_xyxy.tolist()), detection.score)
+
+
+def _explains(sighting: Sighting, kind: str, detection: Detection) -> bool:
+    """Whether the person the landmark network found is the one that was detected."""
+    assert sighting.landmarks_K4 is not None  # noqa: S101 - the network always gives landmarks
+    x0, y0, x1, y1 = detection.box_xyxy
+    if kind == "blazepose":  # its box is of the head
+        return True
+    if kind == "face":
+        points_K2 = sighting.landmarks_K4[:1, :2]
+    elif kind == "hand":
+        margin_px = max(x1 - x0, y1 - y0)
+        x0, y0, x1, y1 = x0 - margin_px, y0 - margin_px, x1 + margin_px, y1 + margin_px
+        points_K2 = sighting.landmarks_K4[15:23, :2]
+    else:
+        return iou_of_boxes(sighting.box_xyxy, detection.box_xyxy) > _MIN_SAME_BOX_IOU
+    inside_K = (points_K2 > (x0, y0)).all(1) & (points_K2 < (x1, y1)).all(1)
+    return bool(inside_K.any())
 
 
 def _mere_region(

@@ -51,10 +51,18 @@ class _Clip:
         self.masks = masks
         self.height, self.width = masks.frame_shape
         self.has_hole = [bool(mask_HW.any()) for mask_HW in masks]
-        self.usable = FrameStore(masks.frame_shape, bool)
+        self._usable = FrameStore(masks.frame_shape, bool)
         margin_px = max(3, self.width // 120)
         for index in range(len(frames)):
-            self.usable.append(~propagate.grow(self._near_masks(index), margin_px))
+            self._usable.append(~propagate.grow(self._near_masks(index), margin_px))
+
+    def usable_HW(self, index: int) -> Array:
+        """Tell where a frame shows background for sure: [H, W] bool."""
+        return self._usable[index]
+
+    def distrust(self, index: int, where_HW: Array) -> None:
+        """Do not use part of a frame."""
+        self._usable[index] = self.usable_HW(index) & ~where_HW
 
     def _near_masks(self, index: int) -> Array:
         """Return the masks of a frame and its neighbours, as one may overlook what another has."""
@@ -62,7 +70,8 @@ class _Clip:
         union_HW = np.zeros((self.height, self.width), np.uint8)
         for near in window:
             if self.has_hole[near]:
-                union_HW |= self.masks[near]
+                mask_HW: Array = self.masks[near]
+                union_HW |= mask_HW
         return union_HW
 
     def samples(self) -> list[int]:
@@ -73,16 +82,16 @@ class _Clip:
 
     def is_static(self, samples: Sequence[int]) -> bool:
         """Tell whether the background of all samples lies where it lies in the clearest one."""
-        clearest = max(samples, key=lambda index: np.count_nonzero(self.usable[index]))
+        clearest = max(samples, key=lambda index: np.count_nonzero(self.usable_HW(index)))
         return all(self._is_still(clearest, index) for index in samples)
 
     def tracks(self, index: int, other: int) -> propagate.Tracks:
         """Track the background from one frame to another."""
         return propagate.track_points(
             propagate.structure(self.frames[index]),
-            self.usable[index],
+            self.usable_HW(index),
             propagate.structure(self.frames[other]),
-            self.usable[other],
+            self.usable_HW(other),
         )
 
     def _is_still(self, index: int, other: int) -> bool:
@@ -97,13 +106,13 @@ def _fill_from_background(clip: _Clip, samples: Sequence[int], progress: Progres
     """Fill every hole from the one background of a camera that stands still."""
     background_HWC, seen_HW = propagate.median_background(
         np.stack([clip.frames[index] for index in samples]),
-        np.stack([clip.usable[index] for index in samples]),
+        np.stack([clip.usable_HW(index) for index in samples]),
     )
     background_HWC = fill_from_border(background_HWC, ~seen_HW)
     filled = FrameStore(clip.frames.frame_shape)
     for index, frame_HWC in enumerate(clip.frames):
         if clip.has_hole[index]:
-            box = propagate.bounds(~clip.usable[index])
+            box = propagate.bounds(~clip.usable_HW(index))
             fill = (background_HWC[box].astype(np.float32), seen_HW[box])
             _put(fill, frame_HWC[box], clip.masks[index][box] != 0)
         filled.append(frame_HWC)
@@ -154,14 +163,14 @@ class _Motions:
     def _distrust_moving(self, index: int, other: int, on_hw2: Array, back_hw2: Array) -> None:
         """Do not use what moves against the background near a hole: it may belong to a person."""
         clip, size = self._clip, (self._clip.height, self._clip.width)
-        view = (propagate.soften(clip.frames[index]), clip.usable[index])
-        other_view = (propagate.soften(clip.frames[other]), clip.usable[other])
+        view = (propagate.soften(clip.frames[index]), clip.usable_HW(index))
+        other_view = (propagate.soften(clip.frames[other]), clip.usable_HW(other))
         moving_HW = propagate.find_moving(*view, *other_view, propagate.enlarge(on_hw2, *size))
         other_moving_HW = propagate.find_moving(
             *other_view, *view, propagate.enlarge(back_hw2, *size)
         )
-        clip.usable[index] = view[1] & ~moving_HW
-        clip.usable[other] = other_view[1] & ~other_moving_HW
+        clip.distrust(index, moving_HW)
+        clip.distrust(other, other_moving_HW)
 
 
 def _fill_along_flow(clip: _Clip, progress: Progress) -> FrameStore:
@@ -174,7 +183,7 @@ def _fill_along_flow(clip: _Clip, progress: Progress) -> FrameStore:
         sources = _carry(clip, motions, sources, index, index - 1)
         if clip.has_hole[index]:
             hole_HW = clip.masks[index] != 0
-            box = propagate.bounds(~clip.usable[index])
+            box = propagate.bounds(~clip.usable_HW(index))
             later_HW4 = later[len(clip.frames) - 1 - index][box]
             earlier_HWC, age_HW = propagate.gather(filled, sources), sources.age_HW(index)
             fill = propagate.blend(
@@ -207,5 +216,5 @@ def _carry(
     flow_HW2 = motions.between(index, neighbour)
     if flow_HW2 is None:
         return propagate.Sources.none(clip.height, clip.width)
-    usable_HW, wanted_HW = clip.usable[neighbour], ~clip.usable[index]
+    usable_HW, wanted_HW = clip.usable_HW(neighbour), ~clip.usable_HW(index)
     return propagate.carry(sources, usable_HW, neighbour, flow_HW2, wanted_HW)

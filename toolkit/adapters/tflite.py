@@ -1,6 +1,7 @@
 """TensorFlow Lite models through LiteRT, and the anchors MediaPipe's detectors share."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -9,25 +10,33 @@ from ai_edge_litert.interpreter import Interpreter
 
 from toolkit.m2m.types import Array
 
-NUM_THREADS = 2
-"""Fixed, so that the same input gives the same floats on machines with more cores."""
+NUM_THREADS = 1
+"""A network has one thread, so that the same input gives the same floats on any machine; frames are
+what runs side by side (``toolkit.frames.map_frames``)."""
 
 
 class TfliteModel:
-    """One model with one image input; calling it returns its outputs by name."""
+    """One model with one image input; calling it returns its outputs by name.
+
+    Threads may call it at once; an interpreter serves one of them at a time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._interpreter: Any = Interpreter(model_path=str(path), num_threads=NUM_THREADS)
         self._interpreter.allocate_tensors()
+        self._lock = Lock()
         (self._input,) = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
         self.input_size_px = int(self._input["shape"][1])
 
     def __call__(self, image_HWC: Array) -> dict[str, Array]:
         """Run on one float32 image [H, W, 3] of the model's own size."""
-        self._interpreter.set_tensor(self._input["index"], image_HWC[None].astype(np.float32))
-        self._interpreter.invoke()
-        return {out["name"]: self._interpreter.get_tensor(out["index"])[0] for out in self._outputs}
+        with self._lock:
+            self._interpreter.set_tensor(self._input["index"], image_HWC[None].astype(np.float32))
+            self._interpreter.invoke()
+            return {
+                out["name"]: self._interpreter.get_tensor(out["index"])[0] for out in self._outputs
+            }
 
 
 def anchor_centres(input_size_px: int, strides_and_counts: list[tuple[int, int]]) -> Array:

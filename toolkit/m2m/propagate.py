@@ -22,7 +22,7 @@ INVENTED_AGE = 10_000.0
 """Age in frames of a pixel that no frame shows: anything really seen is preferred."""
 
 WINDOW_PX = 15
-MAX_CORNERS = 400
+MAX_CORNERS = 300
 MIN_TRACKS = 12
 """Fewer points than this say nothing about the camera: it is taken to stand still."""
 
@@ -39,8 +39,6 @@ MAX_BRIGHTNESS_STEP = 24
 """A larger difference (of 255) is another thing, not another light."""
 
 MOVING_MARGIN_PX = 3
-
-NO_MAP = np.empty(0, np.float32)  # cv2.remap's second map, which these calls do without
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def fill_smoothly(values_HWC: Array, weights_HW: Array) -> Array:
     coarse_values, coarse_weights = _average(values_HWC, weights_HW, half)
     coarse = fill_smoothly(coarse_values, np.minimum(4 * coarse_weights, 1))
     below_HWC = _resize(coarse, (width, height), cv2.INTER_LINEAR)
-    return below_HWC + weights_HW[..., None] * (values_HWC - below_HWC)
+    return np.asarray(below_HWC + weights_HW[..., None] * (values_HWC - below_HWC))
 
 
 def fill_in_blocks(values_HWC: Array, weights_HW: Array) -> Array:
@@ -383,8 +381,8 @@ def _look_up(values_HWC: Array, target_HW2: Array, interpolation: int, outside: 
     """Values at points between pixels; ``outside`` beyond the border."""
     values = cv2.remap(
         values_HWC,
-        target_HW2,
-        NO_MAP,
+        target_HW2[..., 0],
+        target_HW2[..., 1],
         interpolation,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(outside,) * 3,
@@ -399,6 +397,10 @@ def _sample(frame_HWC: Array, point_N2: Array) -> Array:
     point_RC2 = np.zeros((num_rows, columns, 2), np.float32)
     point_RC2.reshape(-1, 2)[: len(point_N2)] = point_N2
     colours_RC3 = cv2.remap(
-        frame_HWC, point_RC2, NO_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        frame_HWC,
+        point_RC2[..., 0],
+        point_RC2[..., 1],
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(colours_RC3).reshape(-1, 3)[: len(point_N2)]

@@ -148,6 +148,13 @@ class Tracker:
         )
         return same_person(known, sighting)
 
+    def adopt(self, other: "Tracker", min_frames: int) -> None:
+        """Take over the tracks of another tracker that have at least ``min_frames`` sightings."""
+        for _, frames in other.tracks():
+            if len(frames) >= min_frames:
+                self._frames[self._next_id] = frames
+                self._next_id += 1
+
     def gaps(self) -> Iterator[tuple[int, int, int]]:
         """Yield (track id, last frame before, first frame after) of each gap of a track."""
         for track_id, frames in sorted(self._frames.items()):
