@@ -12,11 +12,11 @@ import numpy as np
 
 from toolkit import models
 from toolkit.adapters.blazepose import view_size
-from toolkit.adapters.detectors import CenterFace, MoveNetMultiPose, NanoDet
+from toolkit.adapters.detectors import BodyDetectors, CenterFace
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, Evidence, People
 from toolkit.qa.checks import Check
-from toolkit.qa.privacy import surviving_share, uncovered_score, without_meshes
+from toolkit.qa.privacy import lost_people, surviving_share, uncovered_score, without_meshes
 from toolkit.video import DecodedClip
 
 _LOWEST_SCORE = 0.2
@@ -41,10 +41,7 @@ class _Watchers:
         self._size = view_size(shape_HW, pixel_aspect)
         self._scale_xyxy = np.tile([shape_HW[1] / self._size[0], shape_HW[0] / self._size[1]], 2)
         self._faces = CenterFace(models.locate("centerface"))
-        self._bodies = (
-            NanoDet(models.locate("nanodet")),
-            MoveNetMultiPose(models.locate("movenet_multipose")),
-        )
+        self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))
 
     def faces(self, frame_HWC: Array) -> list[Evidence]:
         """Return faces in frame pixels."""
@@ -54,11 +51,12 @@ class _Watchers:
             for face in self._faces.detect(view, _LOWEST_SCORE)
         ]
 
-    def body_score(self, frame_HWC: Array) -> float:
+    def body_score(self, frame_HWC: Array, index: int) -> float:
         """Return the highest score of a body."""
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
-        found = [body for net in self._bodies for body in net.detect(view, _LOWEST_SCORE)]
-        return max((body.score for body in found), default=0.0)
+        scores = {"nanodet": _LOWEST_SCORE, "movenet": _LOWEST_SCORE}
+        found = self._bodies.detect(view, index, scores)
+        return max((body.score for _, body in found), default=0.0)
 
 
 def run_checks(
@@ -77,6 +75,7 @@ def run_checks(
         for name, value in row.items():
             values[name].append(value)
         advance(1)
+    values["lost_people"] = lost_people(done.people.tracks, num_frames, done.clip.frames.frame_shape)
     return {name: Check.of_frames(values[name], limit) for name, limit in limits.items()}
 
 
@@ -90,7 +89,7 @@ def _check_frame(
     return {
         "surviving_pixels": surviving_share(source, shown, (core > 0) & (coverage == 0)),
         "faces": max((face.score for face in watchers.faces(shown)), default=0.0),
-        "people": watchers.body_score(shown),
+        "people": watchers.body_score(shown, index),
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask
         ),

@@ -12,9 +12,8 @@ import numpy as np
 
 from toolkit import models
 from toolkit.adapters.detectors import (
+    BodyDetectors,
     Detection,
-    MoveNetMultiPose,
-    NanoDet,
     face_detector,
     palm_detector,
     pose_detector,
@@ -56,8 +55,7 @@ class BlazePoseMasker:
     """Implements ``toolkit.m2m.types.Masker``."""
 
     def __init__(self) -> None:
-        self._movenet = MoveNetMultiPose(models.locate("movenet_multipose"))
-        self._nanodet = NanoDet(models.locate("nanodet"))
+        self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))
         self._pose = pose_detector(models.locate("pose_detection"))
         self._face = face_detector(models.locate("face_detection_full_range_sparse"))
         self._palm = palm_detector(models.locate("palm_detection_full"))
@@ -67,7 +65,7 @@ class BlazePoseMasker:
         """Find every person in ``frames`` [T, H, W, 3] uint8 RGB."""
         views = square_pixel_views(frames, pixel_aspect)
         tracker, weak_tracker, evidence = Tracker(), Tracker(), []
-        detected = map_frames(lambda index: self._proposals(views[index]), len(views))
+        detected = map_frames(lambda index: self._proposals(views[index], index), len(views))
         for index, proposals in enumerate(detected):
             image = views[index]
             found = self._follow(image, tracker.hints(index - 1))
@@ -133,6 +131,7 @@ class BlazePoseMasker:
         """Look with less doubt where a person must be: between two frames in which they were seen."""
         ends = [tracker.hint(track_id, index) for index in (before, after)]
         boxes = [tracker.frame(track_id, index).box_xyxy for index in (before, after)]
+        sources = {tracker.frame(track_id, index).source for index in (before, after)}
         for index in range(before + 1, after):
             share = (index - before) / (after - before)
             sighting = None
@@ -141,8 +140,12 @@ class BlazePoseMasker:
                 sighting = self._look(views[index], region, "filled", _MIN_PRESENCE_FILLED)
             if sighting is None:
                 box_xyxy = (1 - share) * boxes[0] + share * boxes[1]
-                empty_HW = np.zeros(views.frame_shape[:2], bool)
-                sighting = Sighting(empty_HW, box_xyxy, None, None, None, 0.0, "filled")
+                inside_HW = np.zeros(views.frame_shape[:2], bool)
+                if None in ends:  # nobody's outline is known: a box to a box
+                    x0, y0, x1, y1 = box_xyxy.round().astype(int)
+                    inside_HW[y0:y1, x0:x1] = True
+                source = "weak" if "weak" in sources else "filled"
+                sighting = Sighting(inside_HW, box_xyxy, None, None, None, 0.0, source)
             tracker.add(track_id, index, sighting)
 
     def _discover(
@@ -159,7 +162,7 @@ class BlazePoseMasker:
             if sighting is None or not _explains(sighting, kind, detection):
                 sighting = _mere_region(detection, kind, known, image_HWC.shape[:2])
                 if sighting is not None and detection.score < _MIN_SCORES_ALONE[kind]:
-                    weak.append(sighting)
+                    weak.append(replace(sighting, source="weak"))
                     continue
             if sighting is None:
                 continue
@@ -175,16 +178,14 @@ class BlazePoseMasker:
                     fresh[twin] = merged(fresh[twin], sighting)
         return fresh, weak
 
-    def _proposals(self, image_HWC: Array) -> list[_Proposal]:
+    def _proposals(self, image_HWC: Array, index: int) -> list[_Proposal]:
         """Return what each detector finds, with the region to look at more closely."""
         proposals: list[_Proposal] = []
-        for person in self._movenet.detect(image_HWC, _MIN_SCORES["movenet"]):
+        for kind, person in self._bodies.detect(image_HWC, index, _MIN_SCORES):
             region = region_of_keypoints(person, 0.2) or Region.around(person.box_xyxy)
-            proposals.append(("movenet", person, region))
+            proposals.append((kind, person, region))
         for person in self._pose.detect(image_HWC, _MIN_SCORES["blazepose"]):
             proposals.append(("blazepose", person, region_of_pose(person)))
-        for person in self._nanodet.detect(image_HWC, _MIN_SCORES["nanodet"]):
-            proposals.append(("nanodet", person, Region.around(person.box_xyxy)))
         for face in self._face.detect(image_HWC, _MIN_SCORES["face"]):
             x0, y0, x1, y1 = face.box_xyxy
             body_xyxy = np.array([x0, y0, x1, y1 + 5 * (y1 - y0)])
@@ -267,21 +268,17 @@ def _people(
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
     tracked = list(tracker.tracks())
-    seen = FrameStore(views.frame_shape[:2])
+    seen, doubtful = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
     for index in range(len(views)):
-        mask_HW = np.zeros(views.frame_shape[:2], bool)
-        for _, by_frame in tracked:
-            if index in by_frame:
-                mask_HW |= decode_rle(by_frame[index].mask)
-        seen.append(mask_HW.astype(np.uint8) * 255)
+        here = [by_frame[index] for _, by_frame in tracked if index in by_frame]
+        seen.append(_union([item for item in here if item.source != "weak"], views))
+        doubtful.append(_union([item for item in here if item.source == "weak"], views))
     seen = temporal_union(seen, *neighbour_flows(views))
     height, width = frames.frame_shape[:2]
     cores, masks = FrameStore((height, width)), FrameStore((height, width))
-    for mask in seen:
-        core = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
-        core = np.where(core > 127, np.uint8(255), np.uint8(0))  # noqa: PLR2004
-        cores.append(core)
-        masks.append(dilate(core))
+    for sure, unsure in zip(seen, doubtful, strict=True):
+        cores.append(_resized(sure, (width, height)))
+        masks.append(dilate(_resized(np.maximum(sure, unsure), (width, height))))
     scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
     tracks = [
         Track(track_id, {index: _scaled(item, (height, width)) for index, item in by_frame.items()})
@@ -293,6 +290,18 @@ def _people(
         for row in evidence
     ]
     return People(tracks, masks, cores, signs)
+
+
+def _union(people: list[PersonFrame], views: FrameStore) -> Array:
+    mask_HW = np.zeros(views.frame_shape[:2], bool)
+    for item in people:
+        mask_HW |= decode_rle(item.mask)
+    return mask_HW.astype(np.uint8) * 255
+
+
+def _resized(mask_HW: Array, size: tuple[int, int]) -> Array:
+    resized = cv2.resize(mask_HW, size, interpolation=cv2.INTER_LINEAR)
+    return np.where(resized > 127, np.uint8(255), np.uint8(0))  # noqa: PLR2004 - half of 255
 
 
 def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:

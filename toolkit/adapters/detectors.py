@@ -4,7 +4,8 @@ Shapes and constants of each model: docs/models.md. All take uint8 RGB [H, W, 3]
 and return ``Detection`` boxes in pixels of that image.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,37 @@ class CenterFace:
             ) * np.tile([width / net_width, height / net_height], 2)
             found.append(Detection(box, float(heat[0, 0, row, column])))
         return suppress(found, 0.3)
+
+
+class BodyDetectors:
+    """NanoDet and MoveNet over the frames of a clip, whole and in tiles.
+
+    NanoDet sees every whole frame. In turn, frame by frame, MoveNet sees the whole frame too or
+    NanoDet sees one of six overlapping tiles, enlarged: a small person who stays is met by every
+    view within twelve frames, and is then followed from frame to frame.
+    """
+
+    def __init__(self, nanodet: Path, movenet: Path) -> None:
+        self._nanodet, self._movenet = NanoDet(nanodet), MoveNetMultiPose(movenet)
+
+    def detect(
+        self, image_HWC: Array, index: int, min_scores: Mapping[str, float]
+    ) -> list[tuple[str, Detection]]:
+        """Return (model, person) pairs of frame ``index``; models are "nanodet" and "movenet"."""
+        found = [("nanodet", item) for item in self._nanodet.detect(image_HWC, min_scores["nanodet"])]
+        if index % 2 == 0:
+            people = self._movenet.detect(image_HWC, min_scores["movenet"])
+            return [*(("movenet", item) for item in people), *found]
+        x0, y0, x1, y1 = tile(image_HWC.shape, index // 2)
+        for item in self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["nanodet"]):
+            found.append(("nanodet", replace(item, box_xyxy=item.box_xyxy + (x0, y0, x0, y0))))
+        return found
+
+
+def tile(shape_HW: tuple[int, ...], turn: int) -> tuple[int, int, int, int]:
+    """Return the box (xyxy px) of one of six tiles, three by two, each half as wide and high."""
+    height, width = shape_HW[:2]
+    tile_height, tile_width = height * 6 // 10, width // 2
+    x0 = (turn % 3) * (width - tile_width) // 2
+    y0 = (turn // 3 % 2) * (height - tile_height)
+    return x0, y0, x0 + tile_width, y0 + tile_height

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from toolkit.adapters.navier_stokes import fill_from_border
+from toolkit.adapters.navier_stokes import NoInpainter, fill_from_border
 from toolkit.frames import FrameStore
 from toolkit.m2m import propagate
+from toolkit.m2m.pyramid import BLOCK_PX, enlarge
 from toolkit.m2m.types import Array, Progress
 
 MAX_SAMPLES = 41
@@ -37,8 +38,10 @@ class FlowInpainter:
         """Return [T, H, W, 3] uint8 frames, filled where ``masks`` [T, H, W] are not zero."""
         cv2.setNumThreads(1)  # the flow depends on the number of threads
         clip = _Clip(frames, masks)
+        if not any(clip.has_hole):
+            return NoInpainter().inpaint(frames, masks, progress)
         samples = clip.samples()
-        if any(clip.has_hole) and clip.is_static(samples):
+        if clip.is_static(samples):
             return _fill_from_background(clip, samples, progress)
         return _fill_along_flow(clip, progress)
 
@@ -132,7 +135,7 @@ class _Motions:
 
     def __init__(self, clip: _Clip) -> None:
         self._clip = clip
-        blocks = (-(-clip.height // propagate.BLOCK_PX), -(-clip.width // propagate.BLOCK_PX))
+        blocks = (-(-clip.height // BLOCK_PX), -(-clip.width // BLOCK_PX))
         self._flows = FrameStore((2, *blocks, 2), np.float32)
         self._linked: list[bool] = []
         for index in range(len(clip.frames) - 1):
@@ -144,7 +147,7 @@ class _Motions:
         if not (0 <= first < len(self._linked) and self._linked[first]):
             return None
         flow_hw2 = self._flows[first][0 if neighbour > index else 1]
-        return propagate.enlarge(flow_hw2, self._clip.height, self._clip.width)
+        return enlarge(flow_hw2, self._clip.height, self._clip.width)
 
     def _append(self, index: int) -> None:
         flows_2hw2 = np.zeros(self._flows.frame_shape, np.float32)
@@ -165,10 +168,8 @@ class _Motions:
         clip, size = self._clip, (self._clip.height, self._clip.width)
         view = (propagate.soften(clip.frames[index]), clip.usable_HW(index))
         other_view = (propagate.soften(clip.frames[other]), clip.usable_HW(other))
-        moving_HW = propagate.find_moving(*view, *other_view, propagate.enlarge(on_hw2, *size))
-        other_moving_HW = propagate.find_moving(
-            *other_view, *view, propagate.enlarge(back_hw2, *size)
-        )
+        moving_HW = propagate.find_moving(*view, *other_view, enlarge(on_hw2, *size))
+        other_moving_HW = propagate.find_moving(*other_view, *view, enlarge(back_hw2, *size))
         clip.distrust(index, moving_HW)
         clip.distrust(other, other_moving_HW)
 

@@ -65,11 +65,13 @@ def region_of_pose(detection: Detection) -> Region:
 
 
 def region_of_keypoints(detection: Detection, min_confidence: float) -> Region | None:
-    """Region of a MoveNet person: about the hips, up to the shoulders, as far as any sure point.
+    """Region of a person with COCO key points: about the hips, shoulders up, to the farthest point.
 
-    Returns None where neither hips nor shoulders are sure enough to say which way is up.
+    Returns None where there are no points, or hips and shoulders are not sure enough to say which
+    way is up.
     """
-    assert detection.points_N3 is not None  # noqa: S101 - this detector always gives points
+    if detection.points_N3 is None:
+        return None
     points, sure = detection.points_N3[:, :2], detection.points_N3[:, 2] >= min_confidence
     if not (sure[[5, 6]].any() and sure[[11, 12]].any()):
         return None

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from toolkit.frames import FrameStore
+from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array
 
 
@@ -21,13 +21,14 @@ class Flow:
 
 def neighbour_flows(frames: FrameStore) -> tuple[FrameStore, FrameStore]:
     """Return flows to the next frame and back, each [T - 1, H, W, 2] float16 px."""
-    flow = Flow()
     height, width = frames.frame_shape[:2]
     onward, back = (FrameStore((height, width, 2), np.float16) for _ in range(2))
-    previous = frames[0]
-    for index in range(1, len(frames)):
-        current = frames[index]
-        onward.append(flow(previous, current).astype(np.float16))
-        back.append(flow(current, previous).astype(np.float16))
-        previous = current
+
+    def pair(index: int) -> tuple[Array, Array]:
+        flow, first, second = Flow(), frames[index], frames[index + 1]
+        return flow(first, second), flow(second, first)
+
+    for there, here in map_frames(pair, len(frames) - 1):
+        onward.append(there.astype(np.float16))
+        back.append(here.astype(np.float16))
     return onward, back

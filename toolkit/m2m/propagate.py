@@ -8,15 +8,14 @@ Points are (x, y) with pixel centres at whole numbers, as OpenCV has them.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from toolkit.frames import FrameStore
+from toolkit.m2m.pyramid import BLOCK_PX, enlarge, fill_in_blocks
 from toolkit.m2m.types import Array
-
-BLOCK_PX = 4
-"""Motion and brightness are smooth: they are kept as one value for a block of this size."""
 
 INVENTED_AGE = 10_000.0
 """Age in frames of a pixel that no frame shows: anything really seen is preferred."""
@@ -38,7 +37,7 @@ MAX_PARALLAX = 1 / 144
 MAX_BRIGHTNESS_STEP = 24
 """A larger difference (of 255) is another thing, not another light."""
 
-MOVING_MARGIN_PX = 3
+MOVING_MARGIN_PX = 6
 
 
 @dataclass(frozen=True)
@@ -94,39 +93,6 @@ def bounds(where_HW: Array) -> tuple[slice, slice]:
     """Return the rows and columns that hold everything set in ``where_HW``; empty for nothing."""
     x, y, width, height = cv2.boundingRect(where_HW.astype(np.uint8))
     return slice(y, y + height), slice(x, x + width)
-
-
-def fill_smoothly(values_HWC: Array, weights_HW: Array) -> Array:
-    """Continue values smoothly to where their weight is 0 (push-pull over a pyramid).
-
-    Args:
-        values_HWC: [H, W, C] float32.
-        weights_HW: [H, W] float32 0..1, how much each value counts.
-
-    Returns:
-        [H, W, C] float32; 0 everywhere if no value counts.
-    """
-    height, width = weights_HW.shape
-    if weights_HW.min() >= 1 or max(height, width) == 1:
-        return values_HWC * (weights_HW > 0)[..., None]
-    half = ((width + 1) // 2, (height + 1) // 2)
-    coarse_values, coarse_weights = _average(values_HWC, weights_HW, half)
-    coarse = fill_smoothly(coarse_values, np.minimum(4 * coarse_weights, 1))
-    below_HWC = _resize(coarse, (width, height), cv2.INTER_LINEAR)
-    return np.asarray(below_HWC + weights_HW[..., None] * (values_HWC - below_HWC))
-
-
-def fill_in_blocks(values_HWC: Array, weights_HW: Array) -> Array:
-    """Average values over blocks and continue them smoothly to blocks without any: [h, w, C]."""
-    height, width = weights_HW.shape
-    size = (-(-width // BLOCK_PX), -(-height // BLOCK_PX))
-    values_hwC, weights_hw = _average(values_HWC, weights_HW, size)
-    return fill_smoothly(values_hwC, np.minimum(4 * weights_hw, 1))
-
-
-def enlarge(values_hwC: Array, height: int, width: int) -> Array:
-    """Interpolate values kept in blocks back to pixels: [H, W, C]."""
-    return _resize(values_hwC, (width, height), cv2.INTER_LINEAR)
 
 
 def structure(frame_HWC: Array) -> Array:
@@ -241,17 +207,17 @@ def carry(
     height, width = wanted_HW.shape
     carried = Sources.none(height, width)
     box = bounds(wanted_HW)
-    target_HW2 = (_grid(height, width, height, width) + flow_HW2)[box]
-    nearest_HW3 = _look_up(sources.origin_HW3, target_HW2, cv2.INTER_NEAREST, -1)
+    target_HW2 = _grid(height, width, height, width)[box] + flow_HW2[box]
+    origin_HW3 = _look_up(sources.origin_HW3, target_HW2, cv2.INTER_NEAREST, -1)
+    origin_HW3[..., 1:] += target_HW2 - np.rint(target_HW2)
     between_HW3 = _look_up(sources.origin_HW3, target_HW2, cv2.INTER_LINEAR, -1)
-    nearest_HW3[..., 1:] += target_HW2 - np.rint(target_HW2)
-    alike_HW1 = nearest_HW3[..., :1] == between_HW3[..., :1]
-    origin_HW3 = np.where(alike_HW1, between_HW3, nearest_HW3)
+    same_frame_HW1 = origin_HW3[..., :1] == between_HW3[..., :1]
+    np.copyto(origin_HW3, between_HW3, where=same_frame_HW1)
     seen_HW = _look_up(usable_HW.astype(np.uint8), target_HW2, cv2.INTER_NEAREST, 0) != 0
-    neighbour_HW1 = np.full((*seen_HW.shape, 1), neighbour, np.float32)
-    direct_HW3 = np.concatenate((neighbour_HW1, target_HW2), 2)
-    origin_HW3 = np.where(seen_HW[..., None], direct_HW3, origin_HW3)
-    carried.origin_HW3[box] = np.where(wanted_HW[box][..., None], origin_HW3, -1)
+    origin_HW3[seen_HW, 0] = neighbour
+    np.copyto(origin_HW3[..., 1:], target_HW2, where=seen_HW[..., None])
+    origin_HW3[~wanted_HW[box]] = -1
+    carried.origin_HW3[box] = origin_HW3
     invented_HW = _look_up(sources.invented_HW, target_HW2, cv2.INTER_NEAREST, 0)
     carried.invented_HW[box] = invented_HW * (wanted_HW[box] & ~seen_HW)
     return carried
@@ -334,23 +300,14 @@ def _nearness(age_HW: Array) -> Array:
     return (1 / age_HW**2).astype(np.float32)
 
 
-def _average(values_HWC: Array, weights_HW: Array, size: tuple[int, int]) -> tuple[Array, Array]:
-    """Weighted means and mean weights over a coarser raster of ``size`` (width, height)."""
-    weights = cv2.resize(weights_HW, size, interpolation=cv2.INTER_AREA)
-    sums = _resize(values_HWC * weights_HW[..., None], size, cv2.INTER_AREA)
-    return sums / np.maximum(weights, 1e-6)[..., None], weights
-
-
-def _resize(values_HWC: Array, size: tuple[int, int], interpolation: int) -> Array:
-    resized = cv2.resize(values_HWC, size, interpolation=interpolation)
-    return resized.reshape(size[1], size[0], values_HWC.shape[2])
-
-
+@lru_cache(maxsize=4)
 def _grid(num_rows: int, num_columns: int, height: int, width: int) -> Array:
     """Centres (x, y) of the cells of a raster laid over an image: [rows, columns, 2] float32."""
     x = (np.arange(num_columns) + 0.5) * width / num_columns - 0.5
     y = (np.arange(num_rows) + 0.5) * height / num_rows - 0.5
-    return np.stack(np.meshgrid(x, y), 2).astype(np.float32)
+    grid = np.stack(np.meshgrid(x, y), 2).astype(np.float32)
+    grid.flags.writeable = False
+    return grid
 
 
 def _homography_flow(homography_33: Array, points_HW2: Array) -> Array:

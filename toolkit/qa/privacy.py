@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from toolkit.m2m.types import Array, Evidence
+from toolkit.m2m.track import iou_of_boxes
+from toolkit.m2m.types import Array, Evidence, Track
 
 _WINDOW_PX = 7
 _MIN_STD = 4.0
@@ -16,6 +17,8 @@ _MIN_STD = 4.0
 _SURVIVES = 0.75
 _COVERED_SHARE = {"face": 0.5, "hand": 0.5}
 _COVERED_SHARE_BODY = 0.25
+_MIN_SEEN_FRAMES = 8
+_SLACK_FRAMES = 3
 
 
 def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Array) -> Array:
@@ -72,3 +75,48 @@ def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
         if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(sign.kind, _COVERED_SHARE_BODY):
             worst = max(worst, sign.score)
     return worst
+
+
+def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, ...]) -> list[float]:
+    """Return, for each frame, how many people vanish after it or appear in it out of nowhere.
+
+    A person who is neither at the frame's border nor met by another person does not come or go:
+    they are still there, unseen. Only people with a known pose are asked, and only those seen for
+    at least a third of a second or so; a moment's false alarm has nowhere to go to.
+    """
+    values = [0.0] * num_frames
+    known = {
+        track.track_id: sorted(i for i, item in track.frames.items() if item.landmarks_K4 is not None)
+        for track in tracks
+    }
+    for track in tracks:
+        seen = known[track.track_id]
+        if len(seen) < _MIN_SEEN_FRAMES:
+            continue
+        for index, outside in ((seen[0], seen[0] - 1), (seen[-1], seen[-1] + 1)):
+            if not _SLACK_FRAMES <= index < num_frames - _SLACK_FRAMES:
+                continue
+            box_xyxy = track.frames[index].box_xyxy
+            others = [
+                other.frames[frame].box_xyxy
+                for other in tracks
+                for frame in (index, outside)
+                if other is not track and frame in other.frames
+            ]
+            if not _at_border(box_xyxy, shape_HW) and not any(
+                iou_of_boxes(box_xyxy, other) > 0 for other in others
+            ):
+                values[index] += 1
+    return values
+
+
+def _at_border(box_xyxy: Array, shape_HW: tuple[int, ...]) -> bool:
+    """Whether a box comes within a twentieth of the frame's width or height of its sides."""
+    margin_x, margin_y = shape_HW[1] / 20, shape_HW[0] / 20
+    x0, y0, x1, y1 = box_xyxy
+    return bool(
+        x0 < margin_x
+        or x1 > shape_HW[1] - margin_x
+        or y0 < margin_y / 2
+        or y1 > shape_HW[0] - margin_y / 2
+    )
