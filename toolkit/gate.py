@@ -4,6 +4,7 @@ The detectors look at the released frames with the meshes taken off again, at sq
 the source, for what no mask covers.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -54,8 +55,7 @@ class _Watchers:
     def body_score(self, frame_HWC: Array, index: int) -> float:
         """Return the highest score of a body."""
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
-        scores = {"nanodet": _LOWEST_SCORE, "movenet": _LOWEST_SCORE}
-        found = self._bodies.detect(view, index, scores)
+        found = self._bodies.detect(view, index, defaultdict(lambda: _LOWEST_SCORE))
         return max((body.score for _, body in found), default=0.0)
 
 
@@ -87,7 +87,7 @@ def _check_frame(
     shown = without_meshes(released[index], done.background[index], coverage)
     sightings = [track.frames[index] for track in people.tracks if index in track.frames]
     return {
-        "surviving_pixels": surviving_share(source, shown, (core > 0) & (coverage == 0)),
+        "surviving_pixels": surviving_share(source, shown, core, coverage),
         "faces": max((face.score for face in watchers.faces(shown)), default=0.0),
         "people": watchers.body_score(shown, index),
         "uncovered_evidence": uncovered_score(

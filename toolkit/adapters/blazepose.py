@@ -35,9 +35,9 @@ MODELS = (
 )
 
 _MAX_AREA_PX = 512 * 288
-_MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "blazepose": 0.4, "face": 0.5, "hand": 0.6}
+_MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "tile": 0.4, "blazepose": 0.4, "face": 0.5, "hand": 0.6}
 # A detection that the landmark network makes nothing of needs more to count as a person.
-_MIN_SCORES_ALONE = {"movenet": 0.4, "nanodet": 0.45, "face": 0.7, "hand": 0.75, "blazepose": 2.0}
+_MIN_SCORES_ALONE = {"movenet": 0.45, "nanodet": 0.5, "tile": 0.5, "face": 0.7, "hand": 0.75, "blazepose": 2.0}
 _MIN_SAME_BOX_IOU = 0.3
 _MIN_WEAK_FRAMES = 4
 """A weaker detection counts too where it stays."""
@@ -76,7 +76,8 @@ class BlazePoseMasker:
                 tracker.add_new(index, sighting)
             for sighting in weak:
                 weak_tracker.add_new(index, sighting)
-            evidence.append([_evidence(kind, detection) for kind, detection, _ in proposals])
+            evidence.append([_evidence(kind, item) for kind, item, _ in proposals
+                             if item.score >= _MIN_SCORES_ALONE[kind]])
             progress(1)
         tracker.adopt(weak_tracker, _MIN_WEAK_FRAMES)
         for index in range(len(views) - 2, -1, -1):
@@ -131,7 +132,6 @@ class BlazePoseMasker:
         """Look with less doubt where a person must be: between two frames in which they were seen."""
         ends = [tracker.hint(track_id, index) for index in (before, after)]
         boxes = [tracker.frame(track_id, index).box_xyxy for index in (before, after)]
-        sources = {tracker.frame(track_id, index).source for index in (before, after)}
         for index in range(before + 1, after):
             share = (index - before) / (after - before)
             sighting = None
@@ -141,10 +141,11 @@ class BlazePoseMasker:
             if sighting is None:
                 box_xyxy = (1 - share) * boxes[0] + share * boxes[1]
                 inside_HW = np.zeros(views.frame_shape[:2], bool)
+                source = "filled"
                 if None in ends:  # nobody's outline is known: a box to a box
                     x0, y0, x1, y1 = box_xyxy.round().astype(int)
                     inside_HW[y0:y1, x0:x1] = True
-                source = "weak" if "weak" in sources else "filled"
+                    source = "weak"
                 sighting = Sighting(inside_HW, box_xyxy, None, None, None, 0.0, source)
             tracker.add(track_id, index, sighting)
 

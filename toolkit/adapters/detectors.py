@@ -211,14 +211,14 @@ class BodyDetectors:
     def detect(
         self, image_HWC: Array, index: int, min_scores: Mapping[str, float]
     ) -> list[tuple[str, Detection]]:
-        """Return (model, person) pairs of frame ``index``; models are "nanodet" and "movenet"."""
+        """Return (model, person) pairs of frame ``index``; models are "nanodet", "movenet" and, for NanoDet on a tile, "tile"."""
         found = [("nanodet", item) for item in self._nanodet.detect(image_HWC, min_scores["nanodet"])]
         if index % 2 == 0:
             people = self._movenet.detect(image_HWC, min_scores["movenet"])
             return [*(("movenet", item) for item in people), *found]
         x0, y0, x1, y1 = tile(image_HWC.shape, index // 2)
-        for item in self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["nanodet"]):
-            found.append(("nanodet", replace(item, box_xyxy=item.box_xyxy + (x0, y0, x0, y0))))
+        for item in self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["tile"]):
+            found.append(("tile", replace(item, box_xyxy=item.box_xyxy + (x0, y0, x0, y0))))
         return found
 
 

@@ -33,7 +33,8 @@ class PersonFrame:
             (a face, a hand, a box) is known.
         world_K3: [33, 3] metres about the hip centre, camera axes; None with ``landmarks_K4``.
         score: 0..1.
-        source: "detected", "tracked" (found from the neighbouring frame), or "filled".
+        source: "detected", "tracked" (found from the neighbouring frame), "filled" (between two
+            sightings), or "weak" (a detection too weak to be sure of: removed all the same).
     """
 
     box_xyxy: Array

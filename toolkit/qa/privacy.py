@@ -15,6 +15,7 @@ _WINDOW_PX = 7
 _MIN_STD = 4.0
 """Below this deviation (levels of 255) a window holds nothing to recognise."""
 _SURVIVES = 0.75
+_RIM_PX = 3
 _COVERED_SHARE = {"face": 0.5, "hand": 0.5}
 _COVERED_SHARE_BODY = 0.25
 _MIN_SEEN_FRAMES = 8
@@ -30,17 +31,24 @@ def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Arra
     return np.where(near[..., None], background_HWC, released_HWC)
 
 
-def surviving_share(source_HWC: Array, shown_HWC: Array, person_HW: Array) -> float:
-    """Share of a person's textured pixels whose fine structure is still there.
+def surviving_share(
+    source_HWC: Array, shown_HWC: Array, person_HW: Array, coverage_HW: Array
+) -> float:
+    """Share of the people's inside whose fine structure is still there, outside the meshes.
 
     The local correlation of brightness between source and released frame, in 7x7 windows: flat
-    cloth before a wall of the same colour is not counted, an edge or a face that is left is.
+    cloth before a wall of the same colour is not counted, an edge or a face that is left is. The
+    rim of a mask is left out, because some of it is background that is rightly the source's.
 
     Args:
         source_HWC: uint8 RGB before.
         shown_HWC: uint8 RGB after.
-        person_HW: where a person was and no mesh is now.
+        person_HW: where a person surely was; non-zero is inside.
+        coverage_HW: uint8 alpha of the meshes.
     """
+    inside_HW = cv2.erode((person_HW != 0).astype(np.uint8), np.ones((3, 3)), iterations=_RIM_PX) > 0
+    if not inside_HW.any():
+        return 0.0
     before, after = (
         cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
         for image in (source_HWC, shown_HWC)
@@ -54,10 +62,9 @@ def surviving_share(source_HWC: Array, shown_HWC: Array, person_HW: Array) -> fl
     var_after = np.maximum(mean(after * after) - mean_after**2, 0)
     covariance = mean(before * after) - mean_before * mean_after
     correlation = covariance / np.sqrt(var_before * var_after + 1.0)
-    textured = (person_HW != 0) & (var_before > _MIN_STD**2)
-    if not textured.any():
-        return 0.0
-    return float(np.count_nonzero(textured & (correlation > _SURVIVES)) / person_HW.astype(bool).sum())
+    textured_HW = inside_HW & (coverage_HW == 0) & (var_before > _MIN_STD**2)
+    num_surviving = np.count_nonzero(textured_HW & (correlation > _SURVIVES))
+    return num_surviving / np.count_nonzero(inside_HW)
 
 
 def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
