@@ -17,7 +17,13 @@ from toolkit.adapters.detectors import BodyDetectors, CenterFace
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, Evidence, People
 from toolkit.qa.checks import Check
-from toolkit.qa.privacy import lost_people, surviving_share, uncovered_score, without_meshes
+from toolkit.qa.privacy import (
+    lost_people,
+    surviving_share,
+    uncovered_score,
+    unresolved_score,
+    without_meshes,
+)
 from toolkit.video import DecodedClip
 
 _LOWEST_SCORE = 0.2
@@ -93,8 +99,6 @@ def _check_frame(
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask
         ),
-        "unresolved_people": max(
-            (item.score for item in sightings if item.landmarks_K4 is None), default=0.0
-        ),
+        "unresolved_people": unresolved_score(sightings, mask.shape),
         "masked_share": np.count_nonzero(mask) / mask.size,
     }

@@ -20,6 +20,7 @@ from toolkit.adapters.detectors import (
 )
 from toolkit.adapters.landmarks import PoseLandmarker, Region, region_of_keypoints, region_of_pose
 from toolkit.frames import FrameStore, map_frames
+from toolkit.m2m.foreground import add_foreground
 from toolkit.m2m.masks import box_of, decode_rle, dilate, encode_rle, limb_cover, temporal_union
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
@@ -39,8 +40,8 @@ _MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "tile": 0.4, "blazepose": 0.4, "f
 # A detection that the landmark network makes nothing of needs more to count as a person.
 _MIN_SCORES_ALONE = {"movenet": 0.45, "nanodet": 0.5, "tile": 0.5, "face": 0.7, "hand": 0.75, "blazepose": 2.0}
 _MIN_SAME_BOX_IOU = 0.3
-_MIN_WEAK_FRAMES = 4
-"""A weaker detection counts too where it stays."""
+_MIN_SURE_FRAMES = 4
+"""Weaker detections count where they stay; who is seen for less may be a false alarm."""
 _MIN_PRESENCE_NEW = 0.7
 _MIN_PRESENCE_TRACKED = 0.3
 _MIN_PRESENCE_FILLED = 0.1
@@ -79,7 +80,7 @@ class BlazePoseMasker:
             evidence.append([_evidence(kind, item) for kind, item, _ in proposals
                              if item.score >= _MIN_SCORES_ALONE[kind]])
             progress(1)
-        tracker.adopt(weak_tracker, _MIN_WEAK_FRAMES)
+        tracker.adopt(weak_tracker, _MIN_SURE_FRAMES)
         for index in range(len(views) - 2, -1, -1):
             self._follow_back(views[index], tracker, index)
         for track_id, before, after in list(tracker.gaps()):
@@ -269,17 +270,24 @@ def _people(
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
     tracked = list(tracker.tracks())
-    seen, doubtful = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
+    seen, anyone = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
+    enough = min(_MIN_SURE_FRAMES, len(views))
     for index in range(len(views)):
-        here = [by_frame[index] for _, by_frame in tracked if index in by_frame]
-        seen.append(_union([item for item in here if item.source != "weak"], views))
-        doubtful.append(_union([item for item in here if item.source == "weak"], views))
+        here: dict[bool, list[PersonFrame]] = {True: [], False: []}
+        for _, by_frame in tracked:
+            if index in by_frame:
+                sure = len(by_frame) >= enough and by_frame[index].source != "weak"
+                here[sure].append(by_frame[index])
+        seen.append(_union(here[True], views))
+        anyone.append(_union(here[True] + here[False], views))
     seen = temporal_union(seen, *neighbour_flows(views))
+    for index, sure_HW in enumerate(seen):
+        anyone[index] = np.maximum(anyone[index], sure_HW)
     height, width = frames.frame_shape[:2]
     cores, masks = FrameStore((height, width)), FrameStore((height, width))
-    for sure, unsure in zip(seen, doubtful, strict=True):
-        cores.append(_resized(sure, (width, height)))
-        masks.append(dilate(_resized(np.maximum(sure, unsure), (width, height))))
+    for sure_HW, mask_HW in zip(seen, add_foreground(views, anyone), strict=True):
+        cores.append(_resized(sure_HW, (width, height)))
+        masks.append(dilate(_resized(mask_HW, (width, height))))
     scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
     tracks = [
         Track(track_id, {index: _scaled(item, (height, width)) for index, item in by_frame.items()})

@@ -6,27 +6,15 @@ was last seen and on to where it is next seen. What no frame shows is filled by 
 and then follows the motion too, so that it does not flicker.
 """
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
 from toolkit.adapters.navier_stokes import NoInpainter, fill_from_border
 from toolkit.frames import FrameStore
 from toolkit.m2m import propagate
+from toolkit.m2m.background import Background
 from toolkit.m2m.pyramid import BLOCK_PX, enlarge
 from toolkit.m2m.types import Array, Progress
-
-MAX_SAMPLES = 41
-"""Frames looked at to tell whether the camera stands still, and for the median background."""
-
-MAX_SAMPLE_BYTES = 2**27
-
-MAX_STILL_SHIFT_PX = 0.5
-"""Half of the background seen by a camera that stands still moves no more than this."""
-
-NUM_NEAR = 2
-"""Masks of that many frames before and after a frame count in it too."""
 
 MAX_AGE = 255  # fits a byte
 
@@ -37,80 +25,19 @@ class FlowInpainter:
     def inpaint(self, frames: FrameStore, masks: FrameStore, progress: Progress) -> FrameStore:
         """Return [T, H, W, 3] uint8 frames, filled where ``masks`` [T, H, W] are not zero."""
         cv2.setNumThreads(1)  # the flow depends on the number of threads
-        clip = _Clip(frames, masks)
+        clip = Background(frames, masks)
         if not any(clip.has_hole):
             return NoInpainter().inpaint(frames, masks, progress)
-        samples = clip.samples()
-        if clip.is_static(samples):
-            return _fill_from_background(clip, samples, progress)
+        still_picture = clip.still_picture()
+        if still_picture is not None:
+            return _fill_from_background(clip, *still_picture, progress)
         return _fill_along_flow(clip, progress)
 
 
-class _Clip:
-    """The frames of a clip and what of them may be used."""
-
-    def __init__(self, frames: FrameStore, masks: FrameStore) -> None:
-        self.frames = frames
-        self.masks = masks
-        self.height, self.width = masks.frame_shape
-        self.has_hole = [bool(mask_HW.any()) for mask_HW in masks]
-        self._usable = FrameStore(masks.frame_shape, bool)
-        margin_px = max(3, self.width // 120)
-        for index in range(len(frames)):
-            self._usable.append(~propagate.grow(self._near_masks(index), margin_px))
-
-    def usable_HW(self, index: int) -> Array:
-        """Tell where a frame shows background for sure: [H, W] bool."""
-        return self._usable[index]
-
-    def distrust(self, index: int, where_HW: Array) -> None:
-        """Do not use part of a frame."""
-        self._usable[index] = self.usable_HW(index) & ~where_HW
-
-    def _near_masks(self, index: int) -> Array:
-        """Return the masks of a frame and its neighbours, as one may overlook what another has."""
-        window = range(max(index - NUM_NEAR, 0), min(index + NUM_NEAR + 1, len(self.masks)))
-        union_HW = np.zeros((self.height, self.width), np.uint8)
-        for near in window:
-            if self.has_hole[near]:
-                mask_HW: Array = self.masks[near]
-                union_HW |= mask_HW
-        return union_HW
-
-    def samples(self) -> list[int]:
-        """Return indices of frames spread over the clip, as many as memory is meant for."""
-        num_samples = min(MAX_SAMPLES, MAX_SAMPLE_BYTES // (3 * self.height * self.width) + 1)
-        spread = np.linspace(0, len(self.frames) - 1, min(num_samples, len(self.frames)))
-        return [int(index) for index in spread.round()]
-
-    def is_static(self, samples: Sequence[int]) -> bool:
-        """Tell whether the background of all samples lies where it lies in the clearest one."""
-        clearest = max(samples, key=lambda index: np.count_nonzero(self.usable_HW(index)))
-        return all(self._is_still(clearest, index) for index in samples)
-
-    def tracks(self, index: int, other: int) -> propagate.Tracks:
-        """Track the background from one frame to another."""
-        return propagate.track_points(
-            propagate.structure(self.frames[index]),
-            self.usable_HW(index),
-            propagate.structure(self.frames[other]),
-            self.usable_HW(other),
-        )
-
-    def _is_still(self, index: int, other: int) -> bool:
-        tracks = self.tracks(index, other)
-        if not tracks.agree:
-            return False
-        shift_N = np.hypot(*(tracks.end_N2 - tracks.start_N2).T)
-        return shift_N.size == 0 or float(np.median(shift_N)) <= MAX_STILL_SHIFT_PX
-
-
-def _fill_from_background(clip: _Clip, samples: Sequence[int], progress: Progress) -> FrameStore:
+def _fill_from_background(
+    clip: Background, background_HWC: Array, seen_HW: Array, progress: Progress
+) -> FrameStore:
     """Fill every hole from the one background of a camera that stands still."""
-    background_HWC, seen_HW = propagate.median_background(
-        np.stack([clip.frames[index] for index in samples]),
-        np.stack([clip.usable_HW(index) for index in samples]),
-    )
     background_HWC = fill_from_border(background_HWC, ~seen_HW)
     filled = FrameStore(clip.frames.frame_shape)
     for index, frame_HWC in enumerate(clip.frames):
@@ -133,7 +60,7 @@ def _put(fill: tuple[Array, Array], frame_HWC: Array, hole_HW: Array) -> None:
 class _Motions:
     """How the background of a clip moves from each frame to its neighbours."""
 
-    def __init__(self, clip: _Clip) -> None:
+    def __init__(self, clip: Background) -> None:
         self._clip = clip
         blocks = (-(-clip.height // BLOCK_PX), -(-clip.width // BLOCK_PX))
         self._flows = FrameStore((2, *blocks, 2), np.float32)
@@ -174,7 +101,7 @@ class _Motions:
         clip.distrust(other, other_moving_HW)
 
 
-def _fill_along_flow(clip: _Clip, progress: Progress) -> FrameStore:
+def _fill_along_flow(clip: Background, progress: Progress) -> FrameStore:
     """Fill every hole with what is seen of its background before and after."""
     motions = _Motions(clip)
     later = _gather_later(clip, motions)
@@ -199,7 +126,7 @@ def _fill_along_flow(clip: _Clip, progress: Progress) -> FrameStore:
     return filled
 
 
-def _gather_later(clip: _Clip, motions: _Motions) -> FrameStore:
+def _gather_later(clip: Background, motions: _Motions) -> FrameStore:
     """Fetch what is seen later of every hole: [T, H, W, 4] RGB and age, the last frame first."""
     later = FrameStore((clip.height, clip.width, 4))
     sources = propagate.Sources.none(clip.height, clip.width)
@@ -211,7 +138,7 @@ def _gather_later(clip: _Clip, motions: _Motions) -> FrameStore:
 
 
 def _carry(
-    clip: _Clip, motions: _Motions, sources: propagate.Sources, index: int, neighbour: int
+    clip: Background, motions: _Motions, sources: propagate.Sources, index: int, neighbour: int
 ) -> propagate.Sources:
     """Take over the sources of a frame's neighbour for all that is not usable of the frame."""
     flow_HW2 = motions.between(index, neighbour)

@@ -16,6 +16,7 @@ MAX_GAP_FRAMES = 12
 """A person who reappears near the same place within this many frames is the same person."""
 
 _SAME_MASK_IOU = 0.6
+_SAME_MASK_CONTAINED = 0.85
 _SAME_POSE_DISTANCE = 0.12
 _RELINK_IOU = 0.3
 
@@ -51,14 +52,8 @@ def iou_of_boxes(first_xyxy: Array, second_xyxy: Array) -> float:
     return common / max(sum(areas) - common, 1e-6)
 
 
-def iou_of_masks(first_HW: Array, second_HW: Array) -> float:
-    """Intersection over union of two bool masks."""
-    union = np.count_nonzero(first_HW | second_HW)
-    return np.count_nonzero(first_HW & second_HW) / max(union, 1)
-
-
 def same_person(first: Sighting, second: Sighting) -> bool:
-    """Whether two sightings in one frame are of one person, by landmarks or else by masks."""
+    """Whether two sightings in one frame are of one person: the same pose, or the same pixels."""
     if iou_of_boxes(first.box_xyxy, second.box_xyxy) == 0:
         return False
     if first.landmarks_K4 is not None and second.landmarks_K4 is not None:
@@ -66,8 +61,12 @@ def same_person(first: Sighting, second: Sighting) -> bool:
         if sure.sum() >= 6:
             apart = np.linalg.norm(first.landmarks_K4[sure, :2] - second.landmarks_K4[sure, :2], axis=1)
             height = max(np.ptp(first.box_xyxy[1::2]), np.ptp(first.box_xyxy[0::2]), 1.0)
-            return float(np.median(apart) / height) < _SAME_POSE_DISTANCE
-    return iou_of_masks(first.mask_HW, second.mask_HW) > _SAME_MASK_IOU
+            if float(np.median(apart) / height) < _SAME_POSE_DISTANCE:
+                return True
+    common = np.count_nonzero(first.mask_HW & second.mask_HW)
+    areas = [np.count_nonzero(item.mask_HW) for item in (first, second)]
+    iou = common / max(sum(areas) - common, 1)
+    return iou > _SAME_MASK_IOU or common / max(min(areas), 1) > _SAME_MASK_CONTAINED
 
 
 def merged(keep: Sighting, other: Sighting) -> Sighting:

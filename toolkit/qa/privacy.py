@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from toolkit.m2m.track import iou_of_boxes
-from toolkit.m2m.types import Array, Evidence, Track
+from toolkit.m2m.types import Array, Evidence, PersonFrame, Track
 
 _WINDOW_PX = 7
 _MIN_STD = 4.0
@@ -20,6 +20,7 @@ _COVERED_SHARE = {"face": 0.5, "hand": 0.5}
 _COVERED_SHARE_BODY = 0.25
 _MIN_SEEN_FRAMES = 8
 _SLACK_FRAMES = 3
+_SMALL_HEIGHT = 0.25
 
 
 def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Array) -> Array:
@@ -82,6 +83,24 @@ def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
         if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(sign.kind, _COVERED_SHARE_BODY):
             worst = max(worst, sign.score)
     return worst
+
+
+def unresolved_score(sightings: Sequence[PersonFrame], shape_HW: tuple[int, ...]) -> float:
+    """Highest score of somebody who was removed as a mere box, not as an outline.
+
+    Limbs may reach out of such a box. Small people are not asked: at their size the box's margin
+    is as wide as an arm.
+    """
+    return max(
+        (
+            item.score
+            for item in sightings
+            if item.landmarks_K4 is None
+            and item.source == "detected"
+            and item.box_xyxy[3] - item.box_xyxy[1] > _SMALL_HEIGHT * shape_HW[0]
+        ),
+        default=0.0,
+    )
 
 
 def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, ...]) -> list[float]:

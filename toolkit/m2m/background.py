@@ -1,0 +1,91 @@
+"""What a clip shows of its background, where the masks of people leave it free.
+
+Shape suffixes: H height, W width, C colours, N points.
+"""
+
+import numpy as np
+
+from toolkit.frames import FrameStore
+from toolkit.m2m import propagate
+from toolkit.m2m.types import Array
+
+MAX_SAMPLES = 41
+"""Frames looked at to tell whether the camera stands still, and for the median background."""
+
+MAX_SAMPLE_BYTES = 2**27
+
+MAX_STILL_SHIFT_PX = 0.5
+"""Half of the background seen by a camera that stands still moves no more than this."""
+
+NUM_NEAR = 2
+"""Masks of that many frames before and after a frame count in it too."""
+
+
+class Background:
+    """The background of a clip: what of each frame shows it, and whether it stands still."""
+
+    def __init__(self, frames: FrameStore, masks: FrameStore) -> None:
+        self.frames = frames
+        self.masks = masks
+        self.height, self.width = masks.frame_shape
+        self.has_hole = [bool(mask_HW.any()) for mask_HW in masks]
+        self._usable = FrameStore(masks.frame_shape, bool)
+        margin_px = max(3, self.width // 120)
+        for index in range(len(frames)):
+            self._usable.append(~propagate.grow(self._near_masks(index), margin_px))
+
+    def usable_HW(self, index: int) -> Array:
+        """Tell where a frame shows background for sure: [H, W] bool."""
+        return self._usable[index]
+
+    def distrust(self, index: int, where_HW: Array) -> None:
+        """Do not use part of a frame."""
+        self._usable[index] = self.usable_HW(index) & ~where_HW
+
+    def _near_masks(self, index: int) -> Array:
+        """Return the masks of a frame and its neighbours, as one may overlook what another has."""
+        window = range(max(index - NUM_NEAR, 0), min(index + NUM_NEAR + 1, len(self.masks)))
+        union_HW = np.zeros((self.height, self.width), np.uint8)
+        for near in window:
+            if self.has_hole[near]:
+                mask_HW: Array = self.masks[near]
+                union_HW |= mask_HW
+        return union_HW
+
+    def _samples(self) -> list[int]:
+        """Return indices of frames spread over the clip, as many as memory is meant for."""
+        num_samples = min(MAX_SAMPLES, MAX_SAMPLE_BYTES // (3 * self.height * self.width) + 1)
+        spread = np.linspace(0, len(self.frames) - 1, min(num_samples, len(self.frames)))
+        return [int(index) for index in spread.round()]
+
+    def still_picture(self) -> tuple[Array, Array] | None:
+        """Return the median of what is seen of the background, if the camera stands still.
+
+        Returns:
+            [H, W, 3] uint8 and where it was ever seen, [H, W] bool; None where the background of a
+            sampled frame does not lie where it lies in the clearest one.
+        """
+        samples = self._samples()
+        clearest = max(samples, key=lambda index: np.count_nonzero(self.usable_HW(index)))
+        if not all(self._is_still(clearest, index) for index in samples):
+            return None
+        return propagate.median_background(
+            np.stack([self.frames[index] for index in samples]),
+            np.stack([self.usable_HW(index) for index in samples]),
+        )
+
+    def tracks(self, index: int, other: int) -> propagate.Tracks:
+        """Track the background from one frame to another."""
+        return propagate.track_points(
+            propagate.structure(self.frames[index]),
+            self.usable_HW(index),
+            propagate.structure(self.frames[other]),
+            self.usable_HW(other),
+        )
+
+    def _is_still(self, index: int, other: int) -> bool:
+        tracks = self.tracks(index, other)
+        if not tracks.agree:
+            return False
+        shift_N = np.hypot(*(tracks.end_N2 - tracks.start_N2).T)
+        return shift_N.size == 0 or float(np.median(shift_N)) <= MAX_STILL_SHIFT_PX

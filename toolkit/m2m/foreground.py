@@ -1,0 +1,78 @@
+"""What stands before the background of a camera that stands still.
+
+A hand that the segmentation lost, a bag, a shadow, the last sliver of a person who leaves the
+frame: all differ from the background and hang on to a person.
+
+Shape suffixes: T frames, H height, W width, C colours.
+"""
+
+import cv2
+import numpy as np
+
+from toolkit.frames import FrameStore, map_frames
+from toolkit.m2m.background import Background
+from toolkit.m2m.types import Array
+
+_DIFFERS, _DIFFERS_SURELY = 20, 36
+"""Levels of 255; a region counts when some of it differs surely."""
+
+_MIN_AREA_PX = 12
+_MAX_SHARE = 0.4
+"""Where more of the frame differs than this, the light has changed: nothing is said."""
+
+_NEAR_PX = 12
+_NEAR_FRAMES = 12
+
+
+def add_foreground(frames: FrameStore, masks: FrameStore) -> FrameStore:
+    """Add to the masks what differs from a still background and touches a person, now or lately.
+
+    Args:
+        frames: [T, H, W, 3] uint8 RGB.
+        masks: [T, H, W] uint8 0 or 255.
+
+    Returns:
+        [T, H, W] uint8; the masks themselves where the camera moves.
+    """
+    picture = Background(frames, masks).still_picture() if any(m.any() for m in masks) else None
+    if picture is None:
+        return masks
+    background_HWC, seen_HW = picture
+    grown = FrameStore(masks.frame_shape)
+
+    def grow(index: int) -> Array:
+        window = range(max(0, index - _NEAR_FRAMES), min(len(masks), index + _NEAR_FRAMES + 1))
+        lately_HW = np.maximum.reduce([masks[near] for near in window])
+        differs_HW = _difference(frames[index], background_HWC, masks[index] == 0, seen_HW)
+        return _touching(differs_HW, lately_HW) | masks[index]
+
+    for mask_HW in map_frames(grow, len(frames)):
+        grown.append(mask_HW)
+    return grown
+
+
+def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:
+    """Return how much each pixel differs from the background, apart from a change of light."""
+    softened = [cv2.GaussianBlur(image, (5, 5), 0).astype(np.int16) for image in (frame_HWC, background_HWC)]
+    step_HWC = softened[0] - softened[1]
+    comparable_HW = free_HW & seen_HW
+    if comparable_HW.any():
+        step_HWC -= np.median(step_HWC[comparable_HW][::7], axis=0).astype(np.int16)
+    return np.asarray(np.abs(step_HWC).max(2) * seen_HW)
+
+
+def _touching(differs_HW: Array, lately_HW: Array) -> Array:
+    """Return uint8 255 where a region that differs comes near the people of these frames."""
+    region_HW = (differs_HW > _DIFFERS).astype(np.uint8)
+    if region_HW.mean() > _MAX_SHARE:
+        return np.zeros_like(lately_HW)
+    _, labels_HW, stats, _ = cv2.connectedComponentsWithStats(region_HW, connectivity=8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _NEAR_PX + 1, 2 * _NEAR_PX + 1))
+    near_HW = cv2.dilate(lately_HW, kernel) > 0
+    keep = np.zeros(len(stats), bool)
+    keep[np.unique(labels_HW[near_HW])] = True
+    sure = np.zeros(len(stats), bool)
+    sure[np.unique(labels_HW[differs_HW > _DIFFERS_SURELY])] = True
+    keep &= sure & (stats[:, cv2.CC_STAT_AREA] >= _MIN_AREA_PX)
+    keep[0] = False
+    return keep[labels_HW].astype(np.uint8) * 255
