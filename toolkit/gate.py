@@ -27,6 +27,8 @@ from toolkit.qa.privacy import (
 from toolkit.video import DecodedClip
 
 _LOWEST_SCORE = 0.2
+_SHARES = {"unresolved_people"}
+"""Checks of how many frames, not of the worst one."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def run_checks(
             values[name].append(value)
         advance(1)
     values["lost_people"] = lost_people(done.people.tracks, num_frames, done.clip.frames.frame_shape)
-    return {name: Check.of_frames(values[name], limit) for name, limit in limits.items()}
+    return {
+        name: (Check.of_share if name in _SHARES else Check.of_frames)(values[name], limit)
+        for name, limit in limits.items()
+    }
 
 
 def _check_frame(

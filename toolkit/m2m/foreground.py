@@ -38,16 +38,24 @@ def add_foreground(frames: FrameStore, masks: FrameStore) -> FrameStore:
     if picture is None:
         return masks
     background_HWC, seen_HW = picture
-    grown = FrameStore(masks.frame_shape)
 
-    def grow(index: int) -> Array:
-        window = range(max(0, index - _NEAR_FRAMES), min(len(masks), index + _NEAR_FRAMES + 1))
-        lately_HW = np.maximum.reduce([masks[near] for near in window])
-        differs_HW = _difference(frames[index], background_HWC, masks[index] == 0, seen_HW)
-        return _touching(differs_HW, lately_HW) | masks[index]
+    def difference(index: int) -> Array:
+        return _difference(frames[index], background_HWC, masks[index] == 0, seen_HW)
 
-    for mask_HW in map_frames(grow, len(frames)):
+    differences, grown = FrameStore(masks.frame_shape), FrameStore(masks.frame_shape)
+    for differs_HW, mask_HW in zip(map_frames(difference, len(frames)), masks, strict=True):
+        differences.append(differs_HW)
         grown.append(mask_HW)
+    last = len(frames) - 1
+    for order, step in ((range(last + 1), -1), (range(last, -1, -1), 1)):
+        for index in order:
+            window = range(max(0, index - _NEAR_FRAMES), min(last, index + _NEAR_FRAMES) + 1)
+            people = [masks[near] for near in window]
+            if 0 <= index + step <= last:  # who was found so in the frame before is followed on
+                people.append(grown[index + step])
+            grown[index] = grown[index] | _touching(
+                differences[index], np.maximum.reduce(people)
+            )
     return grown
 
 
@@ -58,7 +66,7 @@ def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW
     comparable_HW = free_HW & seen_HW
     if comparable_HW.any():
         step_HWC -= np.median(step_HWC[comparable_HW][::7], axis=0).astype(np.int16)
-    return np.asarray(np.abs(step_HWC).max(2) * seen_HW)
+    return np.minimum(np.abs(step_HWC).max(2) * seen_HW, 255).astype(np.uint8)
 
 
 def _touching(differs_HW: Array, lately_HW: Array) -> Array:

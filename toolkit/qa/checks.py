@@ -36,6 +36,14 @@ class Check:
         worst = int(np.argmax(values_T))
         return cls(float(values_T[worst]), limit, worst)
 
+    @classmethod
+    def of_share(cls, scores_T: Sequence[float], limit: float) -> "Check":
+        """Judge the share of frames whose score is not zero; the worst has the highest score."""
+        highest = cls.of_frames(scores_T, limit)
+        if highest.value is None:
+            return highest
+        return cls(np.count_nonzero(scores_T) / len(scores_T), limit, highest.worst_frame)
+
 
 @cache
 def load_limits() -> Mapping[str, float]:
