@@ -40,6 +40,7 @@ _MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "tile": 0.4, "blazepose": 0.4, "f
 # A detection that the landmark network makes nothing of needs more to count as a person.
 _MIN_SCORES_ALONE = {"movenet": 0.45, "nanodet": 0.5, "tile": 0.5, "face": 0.7, "hand": 0.75, "blazepose": 2.0}
 _MIN_SAME_BOX_IOU = 0.3
+_MIN_CLEAR_BOX_IOU = 0.6
 _MIN_SURE_FRAMES = 4
 """Weaker detections count where they stay; who is seen for less may be a false alarm."""
 _MIN_PRESENCE_NEW = 0.7
@@ -158,7 +159,7 @@ class BlazePoseMasker:
         weak: list[Sighting] = []
         for kind, detection, region in proposals:
             known = [*found.values(), *fresh]
-            if any(iou_of_boxes(detection.box_xyxy, item.box_xyxy) > 0.7 for item in known):
+            if any(_is_clearly(item, kind, detection, region) for item in known):
                 continue
             sighting = self._look(image_HWC, region, "detected", _MIN_PRESENCE_NEW)
             if sighting is None or not _explains(sighting, kind, detection):
@@ -202,10 +203,11 @@ def _evidence(kind: str, detection: Detection) -> Evidence:
 
 
 def _explains(sighting: Sighting, kind: str, detection: Detection) -> bool:
-    """Whether the person the landmark network found is the one that was detected."""
-    assert sighting.landmarks_K4 is not None  # noqa: S101 - the network always gives landmarks
+    """Whether a person the landmark network found is the one that was detected."""
+    if sighting.landmarks_K4 is None:
+        return False
     x0, y0, x1, y1 = detection.box_xyxy
-    if kind == "blazepose":  # its box is of the head
+    if kind == "blazepose":  # its box is of the head, and it gives its own region
         return True
     if kind == "face":
         points_K2 = sighting.landmarks_K4[:1, :2]
@@ -217,6 +219,15 @@ def _explains(sighting: Sighting, kind: str, detection: Detection) -> bool:
         return iou_of_boxes(sighting.box_xyxy, detection.box_xyxy) > _MIN_SAME_BOX_IOU
     inside_K = (points_K2 > (x0, y0)).all(1) & (points_K2 < (x1, y1)).all(1)
     return bool(inside_K.any())
+
+
+def _is_clearly(sighting: Sighting, kind: str, detection: Detection, region: Region) -> bool:
+    """Whether a detection is so surely of a person already found that no second look is needed."""
+    if kind == "blazepose":
+        return isinstance(sighting.next_hint, Region) and sighting.next_hint.is_like(region)
+    if kind in {"face", "hand"}:
+        return _explains(sighting, kind, detection)
+    return iou_of_boxes(detection.box_xyxy, sighting.box_xyxy) > _MIN_CLEAR_BOX_IOU
 
 
 def _mere_region(

@@ -41,6 +41,12 @@ class Region:
         x0, y0, x1, y1 = (float(value) for value in box_xyxy)
         return cls(np.array([(x0 + x1) / 2, (y0 + y1) / 2]), max(x1 - x0, y1 - y0) * margin, 0.0)
 
+    def is_like(self, other: "Region") -> bool:
+        """Whether two regions lie within a tenth of a side of one another and are as large."""
+        apart_px = float(np.linalg.norm(self.centre_xy - other.centre_xy))
+        smaller, larger = sorted((self.side_px, other.side_px))
+        return apart_px < 0.1 * smaller and larger < 1.25 * smaller  # noqa: PLR2004
+
     def towards(self, other: "Region", share: float) -> "Region":
         """Return the region ``share`` (0..1) of the way to ``other``, turning the shorter way."""
         turn = (other.angle_rad - self.angle_rad + np.pi) % (2 * np.pi) - np.pi
