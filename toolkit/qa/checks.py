@@ -42,7 +42,8 @@ class Check:
         highest = cls.of_frames(scores_T, limit)
         if highest.value is None:
             return highest
-        return cls(np.count_nonzero(scores_T) / len(scores_T), limit, highest.worst_frame)
+        share = float(np.count_nonzero(scores_T) / len(scores_T))
+        return cls(share, limit, highest.worst_frame)
 
 
 @cache
