@@ -7,9 +7,9 @@ every check has passed.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ import numpy as np
 
 from toolkit import __version__, backends, models
 from toolkit.config import Profile, config_hash, load_profile
-from toolkit.files import check_out, check_paths, write_output
+from toolkit.files import check_paths, make_folder, write_output
 from toolkit.frames import FrameStore
 from toolkit.gate import Anonymized, run_checks
-from toolkit.inspection import write_inspection
+from toolkit.inspection import inspection_paths, write_inspection
 from toolkit.m2m.composite import composite
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
 from toolkit.progress import StartStage
@@ -62,7 +62,8 @@ class Report:
         """Return the report as JSON."""
         values = vars(self) | {
             "checks": {
-                name: vars(check) | {"passed": check.passed} for name, check in self.checks.items()
+                name: vars(check) | {"passed": bool(check.passed)}
+                for name, check in self.checks.items()
             },
             "out": str(self.out) if self.out else None,
             "toolkit_version": __version__,
@@ -126,38 +127,23 @@ def anonymize(
         ToolkitError: one line that says what is wrong and what to do.
     """
     out = out or Path(f"{source.stem}.m2m.mp4")
-    check_paths(source, out)
-    if report:
-        check_out(report)
-    if inspect:
-        inspect.mkdir(parents=True, exist_ok=True)
+    kept = out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
+    check_paths(source, *(path for path in (out, kept, report) if path))
     chosen, limits = load_profile(profile, inpaint), load_limits()
     stages = _Stages(progress)
     with stages.stage("decode", 1) as advance:
         clip = decode(source, size)
         advance(1)
+    if inspect:
+        make_folder(inspect)
+        check_paths(source, *inspection_paths(inspect))
+    weights = models.names_of_profile(profile)
+    for name in weights:
+        models.locate(name)  # before the work: one that is missing stops us here
     done = _replace_people(clip, chosen, stages)
-    checks: dict[str, Check] = {}
-    try:
-        with write_output(out) as partial:
-            with stages.stage("encode", len(clip.frames)) as advance:
-                encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
-            with stages.stage("check", len(clip.frames)) as advance:
-                released = decode(partial, None).frames
-                checks = run_checks(done, released, limits, advance)
-            with partial.open("rb") as file:
-                output_sha256 = file_digest(file, "sha256").hexdigest()
-            written = _destination(out, checks, keep_quarantined)
-            if written != out:
-                if written:
-                    with write_output(written) as kept:
-                        shutil.copyfile(partial, kept)
-                raise _WithheldError
-    except _WithheldError:
-        out.unlink(missing_ok=True)
+    checks, output_sha256, written = _write_checked(done, out, kept, limits, stages)
     if inspect:
         write_inspection(inspect, done)
-    used = {name: models.sha256_of(name) for name in models.names_of_profile(profile)}
     result = Report(
         verdict=RELEASED if written == out else QUARANTINED,
         checks=checks,
@@ -167,7 +153,7 @@ def anonymize(
         stages=stages.summary(len(clip.frames)),
         profile=profile,
         config_hash=config_hash(chosen, size=size, limits=dict(limits), version=__version__),
-        models=used,
+        models={name: models.sha256_of(name) for name in weights},
         source_sha256=clip.source_sha256,
         output_sha256=output_sha256,
         out=written,
@@ -178,10 +164,35 @@ def anonymize(
     return result
 
 
-def _destination(out: Path, checks: dict[str, Check], keep_quarantined: bool) -> Path | None:
-    if all(check.passed for check in checks.values()):
-        return out
-    return out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
+def _write_checked(
+    done: Anonymized,
+    out: Path,
+    kept: Path | None,
+    limits: Mapping[str, float],
+    stages: _Stages,
+) -> tuple[dict[str, Check], str, Path | None]:
+    """Encode the clip, check it as encoded, and name it ``out`` if every check passes.
+
+    Returns:
+        The checks, the sha256 of the encoded clip, and where it is: ``out``; else ``kept``, which
+        may be None.
+    """
+    clip = done.clip
+    with suppress(_WithheldError), write_output(out) as partial:
+        with stages.stage("encode", len(clip.frames)) as advance:
+            encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
+        with stages.stage("check", len(clip.frames)) as advance:
+            checks = run_checks(done, decode(partial, None).frames, limits, advance)
+        with partial.open("rb") as file:
+            output_sha256 = file_digest(file, "sha256").hexdigest()
+        if all(check.passed for check in checks.values()):
+            return checks, output_sha256, out
+        if kept:
+            with write_output(kept) as copy:
+                shutil.copyfile(partial, copy)
+        raise _WithheldError
+    out.unlink(missing_ok=True)
+    return checks, output_sha256, kept
 
 
 def _counted(frames: FrameStore, advance: Callable[[int], None]) -> Iterator[Any]:
@@ -192,29 +203,30 @@ def _counted(frames: FrameStore, advance: Callable[[int], None]) -> Iterator[Any
 
 def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Anonymized:
     """Run the steps that change pixels: mask, inpaint, recover, render."""
+    steps = {kind: backends.get(kind, name) for kind, name in asdict(profile).items()}
     frames = clip.frames
     height, width = frames.frame_shape[:2]
     camera = Camera.for_frame(width, height, clip.pixel_aspect)
     with stages.stage("mask", len(frames)) as advance:
-        people: People = backends.get("mask", profile.mask)().find(frames, clip.pixel_aspect, advance)
+        people: People = steps["mask"]().find(frames, clip.pixel_aspect, advance)
     with stages.stage("inpaint", len(frames)) as advance:
-        inpainter = backends.get("inpaint", profile.inpaint)()
-        background: FrameStore = inpainter.inpaint(frames, people.masks, advance)
+        background: FrameStore = steps["inpaint"]().inpaint(frames, people.masks, advance)
     with stages.stage("recover", len(people.tracks)) as advance:
-        recoverer, motions = backends.get("recover", profile.recover)(), []
+        recoverer, motions = steps["recover"](), []
         for track in people.tracks:
             if _is_seen_enough(track, len(frames)):
                 motion = recoverer.recover(track, camera, float(clip.timing.fps))
                 motions += [motion] if motion is not None else []
             advance(1)
-    body = backends.get("body", profile.body)()
     result, coverage = FrameStore(frames.frame_shape), FrameStore((height, width))
     with stages.stage("render", len(frames)) as advance:
         renderer: Renderer | None = None
-        for meshes, empty in zip(_meshes(body, motions, len(frames)), background, strict=True):
+        for meshes, empty in zip(
+            _meshes(steps["body"](), motions, len(frames)), background, strict=True
+        ):
             picture = np.zeros((height, width, 4), np.uint8)
             if meshes:
-                renderer = renderer or backends.get("render", profile.render)(camera)
+                renderer = renderer or steps["render"](camera)
                 picture, _ = renderer.render(meshes)
             result.append(composite(picture, empty))
             coverage.append(np.ascontiguousarray(picture[..., 3]))

@@ -11,16 +11,21 @@ from pathlib import Path
 from toolkit.errors import InputError
 
 
-def check_paths(source: Path, out: Path) -> None:
-    """Check before any work that ``source`` can be read and ``out`` can be written beside it.
+def check_paths(source: Path, *outs: Path) -> None:
+    """Check before any work that ``source`` can be read, and each of ``outs`` written beside it.
 
     Raises:
         InputError: One line that names the path, what is wrong with it and what to do.
     """
     check_source(source)
-    check_out(out)
-    if out.exists() and out.samefile(source):
-        raise InputError(f"OUT {out} is IN {source} itself: IN is never changed, name another OUT")
+    for index, out in enumerate(outs):
+        check_out(out)
+        if out.exists() and out.samefile(source):
+            raise InputError(
+                f"OUT {out} is IN {source} itself: IN is never changed, name another OUT"
+            )
+        if out.resolve() in (other.resolve() for other in outs[:index]):
+            raise InputError(f"{out} is to be written twice: give each output a name of its own")
 
 
 def check_source(source: Path) -> None:
@@ -66,6 +71,20 @@ def check_out(out: Path) -> None:
         raise InputError(f"{folder}, the folder of OUT {out}, is a file: name another OUT")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder of OUT {out} may not be written: name another OUT")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there is none.
+
+    Raises:
+        InputError: One line that says what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made ({error.strerror}): name another one"
+        ) from error
 
 
 @contextmanager

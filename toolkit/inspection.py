@@ -19,14 +19,23 @@ _TILE_HEIGHT_PX = 160
 _GREEN = np.array([0, 200, 0], np.float32)
 
 
+def inspection_paths(folder: Path) -> tuple[Path, Path]:
+    """Return where the contact sheet and the side-by-side video go."""
+    return folder / "contact_sheet.png", folder / "side_by_side.mp4"
+
+
 def write_inspection(folder: Path, done: Anonymized) -> None:
-    """Write ``contact_sheet.png`` and ``side_by_side.mp4`` into ``folder``."""
-    with write_output(folder / "contact_sheet.png") as partial:
+    """Write ``contact_sheet.png`` and ``side_by_side.mp4`` into ``folder``.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    sheet_path, video_path = inspection_paths(folder)
+    with write_output(sheet_path) as partial:
         sheet = cv2.cvtColor(contact_sheet(done), cv2.COLOR_RGB2BGR)
         partial.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
-    with write_output(folder / "side_by_side.mp4") as partial:
-        clip = done.clip
-        encode(_side_by_side(done), partial, clip.timing, clip.pixel_aspect)
+    with write_output(video_path) as partial:
+        encode(_side_by_side(done), partial, done.clip.timing, done.clip.pixel_aspect)
 
 
 def contact_sheet(done: Anonymized) -> Array:

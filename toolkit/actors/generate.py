@@ -15,8 +15,7 @@ from toolkit.actors.bodies import Phenotype, load_body
 from toolkit.actors.motions import walk_and_wave
 from toolkit.actors.outfits import Outfit
 from toolkit.actors.scenes import make_room
-from toolkit.errors import InputError
-from toolkit.files import check_out, write_output
+from toolkit.files import check_out, make_folder, write_output
 from toolkit.m2m.types import Array, Camera, Mesh
 
 _SUPERSAMPLING = 2
@@ -90,12 +89,7 @@ def write_truth(clip: ActorClip, path: Path) -> Path:
     Raises:
         InputError: ``path`` cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {path.parent} cannot be made ({error.strerror}): name another one"
-        ) from error
+    make_folder(path.parent)
     check_out(path)
     with write_output(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, masks_THW=clip.masks_THW, background_HWC=clip.background_THWC[0])

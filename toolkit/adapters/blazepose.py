@@ -37,8 +37,9 @@ MODELS = (
 
 _MAX_AREA_PX = 512 * 288
 _MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "tile": 0.4, "blazepose": 0.4, "face": 0.5, "hand": 0.6}
-# A detection that the landmark network makes nothing of needs more to count as a person.
-_MIN_SCORES_ALONE = {"movenet": 0.45, "nanodet": 0.5, "tile": 0.5, "face": 0.7, "hand": 0.75, "blazepose": 2.0}
+# A detection that the landmark network makes nothing of needs more to count as a person; some kinds
+# never do so at once (above 1), only where they stay.
+_MIN_SCORES_ALONE = {"movenet": 0.45, "nanodet": 0.5, "tile": 0.5, "face": 0.7, "hand": 2.0, "blazepose": 2.0}
 _MIN_SAME_BOX_IOU = 0.3
 _MIN_CLEAR_BOX_IOU = 0.6
 _MIN_SURE_FRAMES = 4
@@ -287,8 +288,8 @@ def _people(
         here: dict[bool, list[PersonFrame]] = {True: [], False: []}
         for _, by_frame in tracked:
             if index in by_frame:
-                sure = len(by_frame) >= enough and by_frame[index].source != "weak"
-                here[sure].append(by_frame[index])
+                outlined = by_frame[index].landmarks_K4 is not None
+                here[outlined and len(by_frame) >= enough].append(by_frame[index])
         seen.append(_union(here[True], views))
         anyone.append(_union(here[True] + here[False], views))
     seen = temporal_union(seen, *neighbour_flows(views))

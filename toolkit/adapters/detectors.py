@@ -197,6 +197,9 @@ class CenterFace:
         return suppress(found, 0.3)
 
 
+_CUT_PX = 4
+
+
 class BodyDetectors:
     """NanoDet and MoveNet over the frames of a clip, whole and in tiles.
 
@@ -218,8 +221,19 @@ class BodyDetectors:
             return [*(("movenet", item) for item in people), *found]
         x0, y0, x1, y1 = tile(image_HWC.shape, index // 2)
         for item in self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["tile"]):
-            found.append(("tile", replace(item, box_xyxy=item.box_xyxy + (x0, y0, x0, y0))))
+            box_xyxy = item.box_xyxy + (x0, y0, x0, y0)
+            if not _is_cut((x0, y0, x1, y1), box_xyxy, image_HWC.shape):
+                found.append(("tile", replace(item, box_xyxy=box_xyxy)))
         return found
+
+
+def _is_cut(tile_xyxy: tuple[int, ...], box_xyxy: Array, shape_HW: tuple[int, ...]) -> bool:
+    """Whether a tile's edge cuts through a person, whom the whole frame shows better."""
+    frame_xyxy = (0, 0, shape_HW[1], shape_HW[0])
+    return any(
+        abs(box_side - tile_side) < _CUT_PX and tile_side != frame_side
+        for box_side, tile_side, frame_side in zip(box_xyxy, tile_xyxy, frame_xyxy, strict=True)
+    )
 
 
 def tile(shape_HW: tuple[int, ...], turn: int) -> tuple[int, int, int, int]:

@@ -14,8 +14,8 @@ from toolkit.errors import BackendError
 from toolkit.m2m.types import Array, Camera, Mesh
 
 _NO_EGL = (
-    "pyrender cannot open EGL: headless rendering needs the Debian packages libegl1 "
-    "libgl1-mesa-dri libgles2 ({error}): install them, then run  m2m doctor"
+    "pyrender cannot open EGL: headless rendering needs the Debian packages libegl1 libgl1 "
+    "libgl1-mesa-dri libgles2 libxrender1 ({error}): install them, then run  m2m doctor"
 )
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # read when pyrender is imported
 try:

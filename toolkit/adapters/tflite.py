@@ -1,5 +1,8 @@
 """TensorFlow Lite models through LiteRT, and the anchors MediaPipe's detectors share."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,7 +26,8 @@ class TfliteModel:
 
     def __init__(self, path: Path) -> None:
         self._interpreter: Any = Interpreter(model_path=str(path), num_threads=NUM_THREADS)
-        self._interpreter.allocate_tensors()
+        with _quiet():
+            self._interpreter.allocate_tensors()
         self._lock = Lock()
         (self._input,) = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
@@ -37,6 +41,19 @@ class TfliteModel:
             return {
                 out["name"]: self._interpreter.get_tensor(out["index"])[0] for out in self._outputs
             }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep LiteRT from greeting on stderr; it has no setting for that, and raises its errors."""
+    stderr = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def anchor_centres(input_size_px: int, strides_and_counts: list[tuple[int, int]]) -> Array:
