@@ -30,7 +30,6 @@ from toolkit.video import DecodedClip, decode
 from toolkit.video_encode import encode
 
 RELEASED, QUARANTINED = "released", "quarantined"
-_MIN_DRAWN_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Ano
     with stages.stage("recover", len(people.tracks)) as advance:
         recoverer, motions = steps["recover"](), []
         for track in people.tracks:
-            if _is_seen_enough(track, len(frames)):
+            if track.is_sure:
                 motion = recoverer.recover(track, camera, float(clip.timing.fps))
                 motions += [motion] if motion is not None else []
             advance(1)
@@ -234,12 +233,6 @@ def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Ano
     return Anonymized(
         clip, people, background, coverage, result, {motion.track_id for motion in motions}
     )
-
-
-def _is_seen_enough(track: Track, num_frames: int) -> bool:
-    """Whether to draw a person: what was seen for a moment is removed, but may be a false alarm."""
-    num_seen = sum(frame.landmarks_K4 is not None for frame in track.frames.values())
-    return num_seen >= min(_MIN_DRAWN_FRAMES, (num_frames + 1) // 2)
 
 
 def _meshes(body: Body, motions: list[BodyMotion], num_frames: int) -> Iterator[list[Mesh]]:

@@ -105,5 +105,6 @@ def _check_frame(
             [*people.evidence[index], *watchers.faces(source)], mask
         ),
         "unresolved_people": unresolved_score(sightings, mask.shape),
+        "unexplained_motion": people.unexplained[index],
         "masked_share": np.count_nonzero(mask) / mask.size,
     }

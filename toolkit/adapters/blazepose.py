@@ -160,16 +160,20 @@ class BlazePoseMasker:
         weak: list[Sighting] = []
         for kind, detection, region in proposals:
             known = [*found.values(), *fresh]
+            is_strong = detection.score >= _MIN_SCORES_ALONE[kind]
             if any(_is_clearly(item, kind, detection, region) for item in known):
+                if is_strong:
+                    _confirm(found, kind, detection, region)
                 continue
             sighting = self._look(image_HWC, region, "detected", _MIN_PRESENCE_NEW)
             if sighting is None or not _explains(sighting, kind, detection):
                 sighting = _mere_region(detection, kind, known, image_HWC.shape[:2])
-                if sighting is not None and detection.score < _MIN_SCORES_ALONE[kind]:
+                if sighting is not None and not is_strong:
                     weak.append(replace(sighting, source="weak"))
                     continue
             if sighting is None:
                 continue
+            sighting = replace(sighting, confirmed=is_strong)
             for track_id, item in found.items():
                 if same_person(item, sighting):
                     found[track_id] = merged(item, sighting)
@@ -220,6 +224,14 @@ def _explains(sighting: Sighting, kind: str, detection: Detection) -> bool:
         return iou_of_boxes(sighting.box_xyxy, detection.box_xyxy) > _MIN_SAME_BOX_IOU
     inside_K = (points_K2 > (x0, y0)).all(1) & (points_K2 < (x1, y1)).all(1)
     return bool(inside_K.any())
+
+
+def _confirm(
+    found: dict[int, Sighting], kind: str, detection: Detection, region: Region
+) -> None:
+    for track_id, item in found.items():
+        if _is_clearly(item, kind, detection, region):
+            found[track_id] = replace(item, confirmed=True)
 
 
 def _is_clearly(sighting: Sighting, kind: str, detection: Detection, region: Region) -> bool:
@@ -281,36 +293,36 @@ def _people(
     tracker: Tracker, views: FrameStore, frames: FrameStore, evidence: list[list[Evidence]]
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
-    tracked = list(tracker.tracks())
+    tracked = tracker.tracks()
     seen, anyone = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
-    enough = min(_MIN_SURE_FRAMES, len(views))
     for index in range(len(views)):
-        here: dict[bool, list[PersonFrame]] = {True: [], False: []}
-        for _, by_frame in tracked:
-            if index in by_frame:
-                outlined = by_frame[index].landmarks_K4 is not None
-                here[outlined and len(by_frame) >= enough].append(by_frame[index])
-        seen.append(_union(here[True], views))
-        anyone.append(_union(here[True] + here[False], views))
+        here = [(track, track.frames[index]) for track in tracked if index in track.frames]
+        outlines = [item for track, item in here if track.is_sure and item.landmarks_K4 is not None]
+        seen.append(_union(outlines, views))
+        anyone.append(_union([item for _, item in here], views))
     seen = temporal_union(seen, *neighbour_flows(views))
     for index, sure_HW in enumerate(seen):
         anyone[index] = np.maximum(anyone[index], sure_HW)
     height, width = frames.frame_shape[:2]
     cores, masks = FrameStore((height, width)), FrameStore((height, width))
-    for sure_HW, mask_HW in zip(seen, add_foreground(views, anyone), strict=True):
+    anyone, unexplained = add_foreground(views, anyone)
+    for sure_HW, mask_HW in zip(seen, anyone, strict=True):
         cores.append(_resized(sure_HW, (width, height)))
         masks.append(dilate(_resized(mask_HW, (width, height))))
     scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
     tracks = [
-        Track(track_id, {index: _scaled(item, (height, width)) for index, item in by_frame.items()})
-        for track_id, by_frame in tracked
+        replace(
+            track,
+            frames={index: _scaled(item, (height, width)) for index, item in track.frames.items()},
+        )
+        for track in tracked
     ]
     scale_box = np.tile(scale_xy, 2)
     signs = [
         [Evidence(s.kind, tuple((np.array(s.box_xyxy) * scale_box).tolist()), s.score) for s in row]
         for row in evidence
     ]
-    return People(tracks, masks, cores, signs)
+    return People(tracks, masks, cores, signs, unexplained)
 
 
 def _union(people: list[PersonFrame], views: FrameStore) -> Array:

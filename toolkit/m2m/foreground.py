@@ -11,6 +11,7 @@ import numpy as np
 
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.background import Background
+from toolkit.m2m.masks import dilate
 from toolkit.m2m.types import Array
 
 _DIFFERS, _DIFFERS_SURELY = 20, 36
@@ -24,7 +25,7 @@ _NEAR_PX = 12
 _NEAR_FRAMES = 12
 
 
-def add_foreground(frames: FrameStore, masks: FrameStore) -> FrameStore:
+def add_foreground(frames: FrameStore, masks: FrameStore) -> tuple[FrameStore, list[float]]:
     """Add to the masks what differs from a still background and touches a person, now or lately.
 
     Args:
@@ -32,11 +33,12 @@ def add_foreground(frames: FrameStore, masks: FrameStore) -> FrameStore:
         masks: [T, H, W] uint8 0 or 255.
 
     Returns:
-        [T, H, W] uint8; the masks themselves where the camera moves.
+        [T, H, W] uint8, the masks themselves where the camera moves; and for each frame the area of
+        the largest region that differs and touches nobody, as a share of the frame.
     """
-    picture = Background(frames, masks).still_picture() if any(m.any() for m in masks) else None
+    picture = Background(frames, masks).still_picture()
     if picture is None:
-        return masks
+        return masks, [0.0] * len(frames)
     background_HWC, seen_HW = picture
 
     def difference(index: int) -> Array:
@@ -53,10 +55,13 @@ def add_foreground(frames: FrameStore, masks: FrameStore) -> FrameStore:
             people = [masks[near] for near in window]
             if 0 <= index + step <= last:  # who was found so in the frame before is followed on
                 people.append(grown[index + step])
-            grown[index] = grown[index] | _touching(
-                differences[index], np.maximum.reduce(people)
-            )
-    return grown
+            touching_HW, _ = _split(differences[index], np.maximum.reduce(people))
+            grown[index] = grown[index] | touching_HW
+    unexplained = [
+        _split(differs_HW, dilate(mask_HW))[1]
+        for differs_HW, mask_HW in zip(differences, grown, strict=True)
+    ]
+    return grown, unexplained
 
 
 def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:
@@ -69,18 +74,23 @@ def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW
     return np.minimum(np.abs(step_HWC).max(2) * seen_HW, 255).astype(np.uint8)
 
 
-def _touching(differs_HW: Array, lately_HW: Array) -> Array:
-    """Return uint8 255 where a region that differs comes near the people of these frames."""
+def _split(differs_HW: Array, people_HW: Array) -> tuple[Array, float]:
+    """Tell the regions that differ and come near people from those that do not.
+
+    Returns:
+        uint8 255 where a region comes near, and the share of the frame that the largest other has.
+    """
     region_HW = (differs_HW > _DIFFERS).astype(np.uint8)
     if region_HW.mean() > _MAX_SHARE:
-        return np.zeros_like(lately_HW)
+        return np.zeros_like(people_HW), 0.0
     _, labels_HW, stats, _ = cv2.connectedComponentsWithStats(region_HW, connectivity=8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _NEAR_PX + 1, 2 * _NEAR_PX + 1))
-    near_HW = cv2.dilate(lately_HW, kernel) > 0
-    keep = np.zeros(len(stats), bool)
-    keep[np.unique(labels_HW[near_HW])] = True
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
     sure = np.zeros(len(stats), bool)
     sure[np.unique(labels_HW[differs_HW > _DIFFERS_SURELY])] = True
-    keep &= sure & (stats[:, cv2.CC_STAT_AREA] >= _MIN_AREA_PX)
-    keep[0] = False
-    return keep[labels_HW].astype(np.uint8) * 255
+    areas[~sure | (areas < _MIN_AREA_PX)] = 0
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _NEAR_PX + 1, 2 * _NEAR_PX + 1))
+    near = np.zeros(len(stats), bool)
+    near[np.unique(labels_HW[cv2.dilate(people_HW, kernel) > 0])] = True
+    touching_HW = (near & (areas > 0))[labels_HW].astype(np.uint8) * 255
+    return touching_HW, float(areas[~near].max(initial=0) / labels_HW.size)

@@ -3,6 +3,7 @@
 Pure bookkeeping over ``Sighting`` values; looking at pixels is the caller's job.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from toolkit.m2m.masks import box_of, decode_rle, encode_rle
-from toolkit.m2m.types import Array, PersonFrame
+from toolkit.m2m.types import Array, PersonFrame, Track
 
 MAX_GAP_FRAMES = 12
 """A person who reappears near the same place within this many frames is the same person."""
@@ -32,6 +33,7 @@ class Sighting:
         next_hint: whatever the finder needs to look again in a neighbouring frame; None: it cannot.
         score: 0..1.
         source: as in ``PersonFrame``.
+        confirmed: whether a detector is sure of a body or face here.
     """
 
     mask_HW: Array
@@ -41,6 +43,7 @@ class Sighting:
     next_hint: object | None
     score: float
     source: str
+    confirmed: bool = False
 
 
 def iou_of_boxes(first_xyxy: Array, second_xyxy: Array) -> float:
@@ -73,7 +76,12 @@ def merged(keep: Sighting, other: Sighting) -> Sighting:
     """Return ``keep`` with the mask of both: what either saw of the person is covered."""
     mask_HW = keep.mask_HW | other.mask_HW
     box_xyxy = box_of(mask_HW)
-    return replace(keep, mask_HW=mask_HW, box_xyxy=keep.box_xyxy if box_xyxy is None else box_xyxy)
+    return replace(
+        keep,
+        mask_HW=mask_HW,
+        box_xyxy=keep.box_xyxy if box_xyxy is None else box_xyxy,
+        confirmed=keep.confirmed or other.confirmed,
+    )
 
 
 class Tracker:
@@ -82,6 +90,7 @@ class Tracker:
     def __init__(self) -> None:
         self._frames: dict[int, dict[int, PersonFrame]] = {}
         self._hints: dict[int, dict[int, object]] = {}
+        self._num_confirmed: Counter[int] = Counter()
         self._next_id = 0
 
     def hints(self, index: int) -> dict[int, object]:
@@ -106,6 +115,7 @@ class Tracker:
             score=sighting.score,
             source=sighting.source,
         )
+        self._num_confirmed[track_id] += sighting.confirmed
         if sighting.next_hint is not None:
             self._hints.setdefault(track_id, {})[index] = sighting.next_hint
 
@@ -136,6 +146,7 @@ class Tracker:
                 return False
             self._frames[track_id].update(self._frames.pop(later_id))
             self._hints.setdefault(track_id, {}).update(self._hints.pop(later_id, {}))
+            self._num_confirmed[track_id] += self._num_confirmed.pop(later_id, 0)
             return True
         self.add(later_id, index, sighting)
         return True
@@ -149,9 +160,9 @@ class Tracker:
 
     def adopt(self, other: "Tracker", min_frames: int) -> None:
         """Take over the tracks of another tracker that have at least ``min_frames`` sightings."""
-        for _, frames in other.tracks():
-            if len(frames) >= min_frames:
-                self._frames[self._next_id] = frames
+        for track in other.tracks():
+            if len(track.frames) >= min_frames:
+                self._frames[self._next_id] = track.frames
                 self._next_id += 1
 
     def gaps(self) -> Iterator[tuple[int, int, int]]:
@@ -169,8 +180,10 @@ class Tracker:
         """Return where to look for a track in the neighbours of frame ``index``."""
         return self._hints.get(track_id, {}).get(index)
 
-    def tracks(self) -> Iterator[tuple[int, dict[int, PersonFrame]]]:
-        """Yield (track id, frames in order), ids renumbered from 0 by first frame."""
+    def tracks(self) -> list[Track]:
+        """Return the tracks, ids renumbered from 0 by first frame."""
         order = sorted(self._frames, key=lambda track_id: (min(self._frames[track_id]), track_id))
-        for new_id, track_id in enumerate(order):
-            yield new_id, dict(sorted(self._frames[track_id].items()))
+        return [
+            Track(new_id, dict(sorted(self._frames[old_id].items())), self._num_confirmed[old_id])
+            for new_id, old_id in enumerate(order)
+        ]

@@ -47,10 +47,20 @@ class PersonFrame:
 
 @dataclass
 class Track:
-    """One person through the clip: a ``PersonFrame`` for each frame in which they are seen."""
+    """One person through the clip: a ``PersonFrame`` for each frame in which they are seen.
+
+    ``num_confirmed`` counts the frames in which a detector is sure of them. Who is never confirmed
+    is removed like everybody, but may be a false alarm.
+    """
 
     track_id: int
     frames: dict[int, PersonFrame] = field(default_factory=dict)
+    num_confirmed: int = 0
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether detectors confirm the person in a fifth of the frames, and in three at least."""
+        return self.num_confirmed >= max(min(3, len(self.frames)), 0.2 * len(self.frames))
 
 
 @dataclass(frozen=True)
@@ -69,14 +79,18 @@ class People:
     Attributes:
         tracks: sorted by ``track_id``.
         masks: [T, H, W] uint8, 255 where any person is, after temporal union and dilation.
-        cores: [T, H, W] uint8, 255 where any person is, before dilation.
+        cores: [T, H, W] uint8, 255 where a person surely is: the outlines of confirmed people,
+            after temporal union, before dilation.
         evidence: for each frame, every sign of a person found in the source.
+        unexplained: for each frame, the share of it that the largest thing takes which moves before
+            a still background and is no part of anybody found.
     """
 
     tracks: Sequence[Track]
     masks: FrameStore
     cores: FrameStore
     evidence: Sequence[Sequence[Evidence]]
+    unexplained: Sequence[float]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ _SURVIVES = 0.75
 _RIM_PX = 3
 _COVERED_SHARE = {"face": 0.5, "hand": 0.5}
 _COVERED_SHARE_BODY = 0.25
-_MIN_SEEN_FRAMES = 8
 _SLACK_FRAMES = 3
 _SMALL_HEIGHT = 0.25
 
@@ -107,8 +106,8 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
     """Return, for each frame, how many people vanish after it or appear in it out of nowhere.
 
     A person who is neither at the frame's border nor met by another person does not come or go:
-    they are still there, unseen. Only people with a known pose are asked, and only those seen for
-    at least a third of a second or so; a moment's false alarm has nowhere to go to.
+    they are still there, unseen. Only people whom detectors confirm are asked: a false alarm has
+    nowhere to go to.
     """
     values = [0.0] * num_frames
     known = {
@@ -117,7 +116,7 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
     }
     for track in tracks:
         seen = known[track.track_id]
-        if len(seen) < _MIN_SEEN_FRAMES:
+        if not seen or not track.is_sure:
             continue
         for index, outside in ((seen[0], seen[0] - 1), (seen[-1], seen[-1] + 1)):
             if not _SLACK_FRAMES <= index < num_frames - _SLACK_FRAMES:

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from toolkit.frames import FrameStore
+from toolkit.m2m.masks import (
+    box_of,
+    decode_rle,
+    dilate,
+    encode_rle,
+    limb_cover,
+    temporal_union,
+    warp,
+)
+
+HEIGHT, WIDTH = 60, 120
+
+
+def _store(frames) -> FrameStore:
+    frames = list(frames)
+    store = FrameStore(frames[0].shape, frames[0].dtype)
+    for frame in frames:
+        store.append(frame)
+    return store
+
+
+def _figure(left: int, *, is_missed: bool = False) -> np.ndarray:
+    """A mask of someone 12 px wide and 30 px high."""
+    mask_HW = np.zeros((HEIGHT, WIDTH), np.uint8)
+    if not is_missed:
+        mask_HW[20:50, left : left + 12] = 255
+    return mask_HW
+
+
+def _moving(missed: set[int], num_frames: int = 12, step_px: int = 3) -> list[np.ndarray]:
+    """Someone who walks to the right and is missed in some frames."""
+    return [
+        _figure(10 + step_px * index, is_missed=index in missed) for index in range(num_frames)
+    ]
+
+
+def _unite(masks: list[np.ndarray], step_px: int = 3) -> np.ndarray:
+    """The temporal union of masks that move to the right, with their true flow."""
+    onward_HW2 = np.zeros((HEIGHT, WIDTH, 2), np.float16)
+    onward_HW2[..., 0] = step_px
+    num_pairs = len(masks) - 1
+    flows = [FrameStore(onward_HW2.shape, np.float16) for _ in range(2)]
+    for _ in range(num_pairs):
+        flows[0].append(onward_HW2)
+        flows[1].append(-onward_HW2)
+    return np.stack(list(temporal_union(_store(masks), *flows)))
+
+
+@pytest.mark.parametrize("inside", [1, 255, True])
+def test_run_lengths_keep_the_mask(inside: int) -> None:
+    """Whatever is not zero is inside; what comes back is bool."""
+    mask_HW = (np.random.default_rng(0).uniform(size=(37, 53)) > 0.6).astype(
+        bool if inside is True else np.uint8
+    ) * type(inside)(inside)
+    decoded_HW = decode_rle(encode_rle(mask_HW))
+    assert decoded_HW.dtype == bool
+    np.testing.assert_array_equal(decoded_HW, mask_HW != 0)
+
+
+def test_box_holds_the_mask_and_no_more() -> None:
+    """The right and the lower side lie behind the last pixel; an empty mask has no box."""
+    mask_HW = np.zeros((40, 60), bool)
+    mask_HW[7, 20] = mask_HW[30, 11] = True
+    assert box_of(mask_HW).tolist() == [11, 7, 21, 31]
+    assert box_of(np.zeros((40, 60), bool)) is None
+
+
+def _person() -> np.ndarray:
+    """Landmarks of someone with one arm stretched out to the right, all of them sure."""
+    landmarks_K4 = np.ones((33, 4), np.float32)
+    landmarks_K4[:, :2] = 30
+    places = {11: (40, 10), 12: (20, 10), 23: (36, 50), 24: (24, 50), 13: (70, 10), 15: (110, 10)}
+    for index, place in places.items():
+        landmarks_K4[index, :2] = place
+    return landmarks_K4
+
+
+def test_an_arm_is_covered_where_its_landmarks_are_sure() -> None:
+    """From shoulder over elbow to wrist, about a tenth of the trunk wide; the trunk is left out."""
+    cover_HW = limb_cover(_person(), (60, 120), 0.9)
+    assert cover_HW.dtype == bool
+    assert cover_HW[10, 40:111].all()
+    assert 2 <= cover_HW[:, 90].sum() <= 6
+    assert not cover_HW[30:50, 38:].any()
+
+
+def test_a_limb_that_is_only_guessed_is_not_covered() -> None:
+    """One end below the confidence is enough, by visibility or by presence."""
+    for column in (2, 3):
+        landmarks_K4 = _person()
+        landmarks_K4[15, column] = 0.8
+        cover_HW = limb_cover(landmarks_K4, (60, 120), 0.9)
+        assert cover_HW[10, 40:71].all()
+        assert not cover_HW[:, 80:].any()
+
+
+def test_dilation_is_the_papers() -> None:
+    """A 3x3 ellipse, four times: one pixel becomes a diamond of radius 4; the result is 0 or 255."""
+    mask_HW = np.zeros((21, 21), bool)
+    mask_HW[10, 10] = True
+    y, x = np.mgrid[-10:11, -10:11]
+    dilated_HW = dilate(mask_HW)
+    assert dilated_HW.dtype == np.uint8
+    np.testing.assert_array_equal(dilated_HW, np.where(abs(x) + abs(y) <= 4, 255, 0))
+
+
+def test_warp_reads_along_the_flow() -> None:
+    """With a flow of (5, -2) each pixel takes the value 5 px to its right and 2 px above."""
+    mask_HW = _figure(50)
+    flow_HW2 = np.zeros((HEIGHT, WIDTH, 2), np.float16)
+    flow_HW2[...] = (5, -2)
+    np.testing.assert_array_equal(
+        warp(mask_HW, flow_HW2)[10:, 10:-10], np.roll(mask_HW, (2, -5), (0, 1))[10:, 10:-10]
+    )
+
+
+@pytest.mark.parametrize("missed", [{0}, {1}, {6}, {11}, {5, 6}])
+def test_a_person_missed_for_a_moment_is_covered_where_they_are(missed: set[int]) -> None:
+    """In the middle and at both ends of the clip, and not where they were before or after."""
+    united = _unite(_moving(missed))
+    np.testing.assert_array_equal(united, _moving(set()))
+
+
+def test_half_a_person_missed_is_covered() -> None:
+    """One frame shows the upper half only: the union shows all of them."""
+    masks = _moving(set())
+    masks[6][35:] = 0
+    np.testing.assert_array_equal(_unite(masks), _moving(set()))
+
+
+def test_a_wild_outline_stays_in_its_frame() -> None:
+    """What one frame alone shows is kept there and spoils no neighbour."""
+    masks = _moving(set())
+    masks[6][:10] = 255
+    united = _unite(masks)
+    assert (united[6][:10] == 255).all()
+    assert not np.delete(united, 6, axis=0)[:, :10].any()
+
+
+def test_nobody_found_is_nobody_added_and_one_frame_is_enough() -> None:
+    """Clips without people and clips of one frame come out as they are."""
+    assert not _unite([_figure(0, is_missed=True)] * 4).any()
+    np.testing.assert_array_equal(_unite([_figure(30)]), [_figure(30)])
