@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from toolkit import models
+from toolkit.actors.generate import ActorClip, generate_clip
+
 ROOT = Path(__file__).resolve().parent.parent
 
 RunM2m = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -26,6 +29,20 @@ def shared_dir() -> Path:
     if not shared.is_dir():
         pytest.skip("needs ../shared: real clips and reference values beside the repository")
     return shared
+
+
+@pytest.fixture(scope="session")
+def weights() -> None:
+    """The weights of the default profile, which ``make test`` fetches."""
+    missing = [name for name in models.names_of_profile("offline") if not models.is_cached(name)]
+    if missing:
+        pytest.skip(f"needs the weights of {', '.join(missing)}: run  m2m models fetch")
+
+
+@pytest.fixture(scope="session")
+def actor() -> ActorClip:
+    """An actor who walks to the left, turns and waves: 36 frames of 3 s at 432x240, with truth."""
+    return generate_clip(num_frames=36, fps=12)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 import os
 import resource
 import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -117,6 +118,22 @@ def test_same_bytes_on_any_number_of_cores(tmp_path):
             os.sched_setaffinity(0, cores)
         files.append(path.read_bytes())
     assert files[0] == files[1] == files[2]
+
+
+def test_same_bytes_whatever_memory_held_before(tmp_path, root):
+    """Nothing is read that was not written: fresh memory full of one byte gives the same file."""
+    program = (
+        "import sys; from pathlib import Path; from tests.videos import paint_clip\n"
+        "from toolkit.video import Timing; from toolkit.video_encode import encode\n"
+        "encode(paint_clip(30, 432, 240), Path(sys.argv[1]), Timing.constant(30, 25))"
+    )
+    files = []
+    for environment in ({}, {"MALLOC_PERTURB_": "1"}):
+        path = tmp_path / "out.mp4"
+        command = [sys.executable, "-c", program, path]
+        subprocess.run(command, cwd=root, env={**os.environ, **environment}, check=True)
+        files.append(path.read_bytes())
+    assert files[0] == files[1]
 
 
 def noise(num_frames):

@@ -18,8 +18,9 @@ from toolkit.video import Timing
 from toolkit.video_rgb import EXACT_SCALING
 
 # No B-frames: frames are stored in the order they are shown, so that the stamps of the file are the
-# true ones for every reader, at variable frame rates too.
-_X264_OPTIONS = {"preset": "medium", "crf": "18", "bf": "0"}
+# true ones for every reader, at variable frame rates too. No macroblock tree: x264 (core 165) reads
+# memory there that it has never written, and its bytes then differ from run to run.
+_X264_OPTIONS = {"preset": "medium", "crf": "18", "bf": "0", "mbtree": "0"}
 _NUM_THREADS = 4  # fixed, because x264's bytes depend on it
 _MOVIE_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
 _BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT

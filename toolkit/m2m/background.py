@@ -14,8 +14,12 @@ MAX_SAMPLES = 41
 
 MAX_SAMPLE_BYTES = 2**27
 
-MAX_STILL_SHIFT_PX = 0.5
-"""Half of the background seen by a camera that stands still moves no more than this."""
+MAX_STILL_SHIFT_PX, MAX_DOUBTFUL_SHIFT_PX = 0.5, 1.5
+"""Half of the background seen by a camera that stands still moves no more than the first; one that
+moves it more than the second does not stand still."""
+
+MAX_ALIKE_STEP = 16
+"""All but a twentieth of two pictures of a still background differ no more than this (of 255)."""
 
 NUM_NEAR = 2
 """Masks of that many frames before and after a frame count in it too."""
@@ -85,7 +89,19 @@ class Background:
 
     def _is_still(self, index: int, other: int) -> bool:
         tracks = self.tracks(index, other)
-        if not tracks.agree:
+        if tracks.agree:
+            shift_N = np.hypot(*(tracks.end_N2 - tracks.start_N2).T)
+            shift_px = float(np.median(shift_N)) if shift_N.size else 0.0
+            if shift_px <= MAX_STILL_SHIFT_PX or shift_px > MAX_DOUBTFUL_SHIFT_PX:
+                return shift_px <= MAX_STILL_SHIFT_PX
+        return self._looks_alike(index, other)
+
+    def _looks_alike(self, index: int, other: int) -> bool:
+        """Compare pictures where points say little: a smooth or badly compressed background."""
+        both_HW = self.usable_HW(index) & self.usable_HW(other)
+        if not both_HW.any():
             return False
-        shift_N = np.hypot(*(tracks.end_N2 - tracks.start_N2).T)
-        return shift_N.size == 0 or float(np.median(shift_N)) <= MAX_STILL_SHIFT_PX
+        first_HW, second_HW = (propagate.soften(self.frames[i]) for i in (index, other))
+        step_N = first_HW[both_HW].astype(np.float32) - second_HW[both_HW]
+        step_N = np.abs(step_N - np.median(step_N))
+        return float(np.percentile(step_N, 95)) <= MAX_ALIKE_STEP

@@ -1,0 +1,104 @@
+import cv2
+import numpy as np
+import pytest
+
+from tests.actors_clip import masks_of, panned, read_masks, store
+from toolkit.actors.generate import ActorClip
+from toolkit.m2m.foreground import add_foreground
+
+HEIGHT, WIDTH, NUM_FRAMES = 96, 192, 60
+CORNER = np.s_[4:20, 4:28]
+
+
+def _walk() -> tuple[np.ndarray, np.ndarray]:
+    """Frames and true masks of a dark figure who crosses a textured wall."""
+    noise_HWC = np.random.default_rng(0).normal(size=(HEIGHT, WIDTH, 3))
+    wall_HWC = cv2.GaussianBlur(noise_HWC, (0, 0), 1.5)
+    wall_HWC = np.uint8(np.clip(150 + 25 * wall_HWC / wall_HWC.std(), 90, 255))
+    frames_THWC = np.tile(wall_HWC, (NUM_FRAMES, 1, 1, 1))
+    masks_THW = np.zeros((NUM_FRAMES, HEIGHT, WIDTH), np.uint8)
+    for index in range(NUM_FRAMES):
+        cv2.ellipse(masks_THW[index], (20 + index * 5 // 2, 62), (8, 26), 0, 0, 360, 255, -1)
+        frames_THWC[index][masks_THW[index] > 0] = (40, 30, 60)
+    return frames_THWC, masks_THW
+
+
+@pytest.fixture
+def walk() -> tuple[np.ndarray, np.ndarray]:
+    """A walk of the figure that a test may change."""
+    return _walk()
+
+
+def _grown(frames_THWC: np.ndarray, masks_THW: np.ndarray) -> np.ndarray:
+    return read_masks(add_foreground(store(frames_THWC), store(masks_THW))[0])
+
+
+def test_what_the_masks_lost_of_a_person_is_covered(actor: ActorClip) -> None:
+    """Head and shoulders missing in every frame are found before the empty room."""
+    masks_THW = masks_of(actor)
+    lost_THW = actor.masks_THW.copy()
+    lost_THW[:, 110:] = False
+    masks_THW[lost_THW] = 0
+    grown_THW = _grown(actor.frames_THWC, masks_THW)
+    assert lost_THW.sum(axis=(1, 2)).min() > 500
+    covered_T = [grown[lost].mean() for grown, lost in zip(grown_THW, lost_THW, strict=True)]
+    assert min(covered_T) > 0.9
+    assert grown_THW[masks_THW > 0].all()
+    assert (grown_THW & ~actor.masks_THW).mean() < 0.02
+
+
+def test_who_is_lost_for_good_is_followed_on(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """Masks that end in the middle of the clip: the figure is covered to its last frame."""
+    frames_THWC, true_THW = walk
+    masks_THW = true_THW.copy()
+    masks_THW[25:] = 0
+    grown_THW = _grown(frames_THWC, masks_THW)
+    for index in range(NUM_FRAMES):
+        assert grown_THW[index][true_THW[index] > 0].mean() > 0.97
+    # Backward in time too: masks that begin in the middle.
+    masks_THW = true_THW.copy()
+    masks_THW[:35] = 0
+    grown_THW = _grown(frames_THWC, masks_THW)
+    for index in range(NUM_FRAMES):
+        assert grown_THW[index][true_THW[index] > 0].mean() > 0.97
+
+
+def test_what_moves_far_from_people_is_reported_and_not_covered(
+    walk: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """A sign that lights up for a moment is no person, but may be one: its share is told."""
+    frames_THWC, masks_THW = walk
+    frames_THWC[40:44][:, *CORNER] = 10
+    grown, unexplained = add_foreground(store(frames_THWC), store(masks_THW))
+    assert not read_masks(grown)[:, *CORNER].any()
+    share = 16 * 24 / (HEIGHT * WIDTH)
+    np.testing.assert_allclose(unexplained[40:44], share, rtol=0.3)
+    assert max(np.delete(unexplained, range(40, 44))) == 0
+
+
+def test_a_person_whom_nobody_found_is_unexplained(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """Without a single mask, the figure is still reported in every frame."""
+    frames_THWC, true_THW = walk
+    grown, unexplained = add_foreground(store(frames_THWC), store(np.zeros_like(true_THW)))
+    assert not read_masks(grown).any()
+    assert min(unexplained) > 0.5 * (true_THW[0] > 0).mean()
+
+
+def test_a_change_of_light_is_no_person(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """The whole room brighter, or more than half of it: nothing is added."""
+    frames_THWC, masks_THW = walk
+    frames_THWC[40] = np.clip(frames_THWC[40].astype(int) + 30, 0, 255)
+    frames_THWC[50, :, : WIDTH * 6 // 10] = np.clip(
+        frames_THWC[50, :, : WIDTH * 6 // 10].astype(int) + 60, 0, 255
+    )
+    grown_THW = _grown(frames_THWC, masks_THW)
+    for index in (40, 50):
+        assert (grown_THW[index] & (masks_THW[index] == 0)).mean() < 0.02
+
+
+def test_before_a_moving_camera_nothing_is_said(actor: ActorClip) -> None:
+    """The masks come back as they were."""
+    masks = store(panned(masks_of(actor)))
+    grown, unexplained = add_foreground(store(panned(actor.frames_THWC)), masks)
+    assert grown is masks
+    assert unexplained == [0.0] * len(masks)
