@@ -83,7 +83,9 @@ def run_checks(
         for name, value in row.items():
             values[name].append(value)
         advance(1)
-    values["lost_people"] = lost_people(done.people.tracks, num_frames, done.clip.frames.frame_shape)
+    values["lost_people"] = lost_people(
+        done.people.tracks, num_frames, done.clip.frames.frame_shape
+    )
     return {
         name: (Check.of_share if name in _SHARES else Check.of_frames)(values[name], limit)
         for name, limit in limits.items()

@@ -24,7 +24,7 @@ from toolkit.m2m.foreground import add_foreground
 from toolkit.m2m.masks import box_of, decode_rle, dilate, encode_rle, limb_cover, temporal_union
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
-from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Progress, Track
+from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Progress
 
 MODELS = (
     "movenet_multipose",
@@ -36,10 +36,24 @@ MODELS = (
 )
 
 _MAX_AREA_PX = 512 * 288
-_MIN_SCORES = {"movenet": 0.2, "nanodet": 0.3, "tile": 0.4, "blazepose": 0.4, "face": 0.5, "hand": 0.6}
+_MIN_SCORES = {
+    "movenet": 0.2,
+    "nanodet": 0.3,
+    "tile": 0.4,
+    "blazepose": 0.4,
+    "face": 0.5,
+    "hand": 0.6,
+}
 # A detection that the landmark network makes nothing of needs more to count as a person; some kinds
 # never do so at once (above 1), only where they stay.
-_MIN_SCORES_ALONE = {"movenet": 0.45, "nanodet": 0.5, "tile": 0.5, "face": 0.7, "hand": 2.0, "blazepose": 2.0}
+_MIN_SCORES_ALONE = {
+    "movenet": 0.45,
+    "nanodet": 0.5,
+    "tile": 0.5,
+    "face": 0.7,
+    "hand": 2.0,
+    "blazepose": 2.0,
+}
 _MIN_SAME_BOX_IOU = 0.3
 _MIN_CLEAR_BOX_IOU = 0.6
 _MIN_SURE_FRAMES = 4
@@ -79,8 +93,13 @@ class BlazePoseMasker:
                 tracker.add_new(index, sighting)
             for sighting in weak:
                 weak_tracker.add_new(index, sighting)
-            evidence.append([_evidence(kind, item) for kind, item, _ in proposals
-                             if item.score >= _MIN_SCORES_ALONE[kind]])
+            evidence.append(
+                [
+                    _evidence(kind, item)
+                    for kind, item, _ in proposals
+                    if item.score >= _MIN_SCORES_ALONE[kind]
+                ]
+            )
             progress(1)
         tracker.adopt(weak_tracker, _MIN_SURE_FRAMES)
         for index in range(len(views) - 2, -1, -1):
@@ -89,8 +108,10 @@ class BlazePoseMasker:
             self._fill_gap(views, tracker, track_id, before, after)
         return _people(tracker, views, frames, evidence)
 
-    def _look(self, image_HWC: Array, region: Region, source: str, min_presence: float) -> Sighting | None:
-        if region.side_px < 8 or region.side_px > 8 * max(image_HWC.shape):  # noqa: PLR2004
+    def _look(
+        self, image_HWC: Array, region: Region, source: str, min_presence: float
+    ) -> Sighting | None:
+        if region.side_px < 8 or region.side_px > 8 * max(image_HWC.shape):
             return None
         pose = self._landmarks(image_HWC, region)
         if pose.presence < min_presence:
@@ -102,11 +123,17 @@ class BlazePoseMasker:
         if box_xyxy is None:
             return None
         return Sighting(
-            mask_HW, box_xyxy, pose.landmarks_K4, pose.world_K3, pose.next_region, pose.presence, source
+            mask_HW,
+            box_xyxy,
+            pose.landmarks_K4,
+            pose.world_K3,
+            pose.next_region,
+            pose.presence,
+            source,
         )
 
     def _follow(self, image_HWC: Array, hints: dict[int, object]) -> dict[int, Sighting]:
-        """Look for each person of the neighbouring frame; of two that met on one, keep the older."""
+        """Look for each person of the frame beside; of two that met on one, keep the older."""
         found: dict[int, Sighting] = {}
         for track_id, region in sorted(hints.items()):
             assert isinstance(region, Region)  # noqa: S101 - this finder's own hints
@@ -132,7 +159,7 @@ class BlazePoseMasker:
     def _fill_gap(
         self, views: FrameStore, tracker: Tracker, track_id: int, before: int, after: int
     ) -> None:
-        """Look with less doubt where a person must be: between two frames in which they were seen."""
+        """Look with less doubt where a person must be: between two frames that show them."""
         ends = [tracker.hint(track_id, index) for index in (before, after)]
         boxes = [tracker.frame(track_id, index).box_xyxy for index in (before, after)]
         for index in range(before + 1, after):
@@ -179,7 +206,9 @@ class BlazePoseMasker:
                     found[track_id] = merged(item, sighting)
                     break
             else:
-                twin = next((i for i, item in enumerate(fresh) if same_person(item, sighting)), None)
+                twin = next(
+                    (i for i, item in enumerate(fresh) if same_person(item, sighting)), None
+                )
                 if twin is None:
                     fresh.append(sighting)
                 else:
@@ -188,19 +217,29 @@ class BlazePoseMasker:
 
     def _proposals(self, image_HWC: Array, index: int) -> list[_Proposal]:
         """Return what each detector finds, with the region to look at more closely."""
-        proposals: list[_Proposal] = []
-        for kind, person in self._bodies.detect(image_HWC, index, _MIN_SCORES):
-            region = region_of_keypoints(person, 0.2) or Region.around(person.box_xyxy)
-            proposals.append((kind, person, region))
-        for person in self._pose.detect(image_HWC, _MIN_SCORES["blazepose"]):
-            proposals.append(("blazepose", person, region_of_pose(person)))
-        for face in self._face.detect(image_HWC, _MIN_SCORES["face"]):
-            x0, y0, x1, y1 = face.box_xyxy
-            body_xyxy = np.array([x0, y0, x1, y1 + 5 * (y1 - y0)])
-            proposals.append(("face", face, Region.around(body_xyxy)))
-        for hand in self._palm.detect(image_HWC, _MIN_SCORES["hand"]):
-            proposals.append(("hand", hand, Region.around(hand.box_xyxy, margin=4)))
-        return proposals
+        bodies = [
+            (kind, person, region_of_keypoints(person, 0.2) or Region.around(person.box_xyxy))
+            for kind, person in self._bodies.detect(image_HWC, index, _MIN_SCORES)
+        ]
+        poses = [
+            ("blazepose", person, region_of_pose(person))
+            for person in self._pose.detect(image_HWC, _MIN_SCORES["blazepose"])
+        ]
+        faces = [
+            ("face", face, Region.around(_body_below(face.box_xyxy)))
+            for face in self._face.detect(image_HWC, _MIN_SCORES["face"])
+        ]
+        hands = [
+            ("hand", hand, Region.around(hand.box_xyxy, margin=4))
+            for hand in self._palm.detect(image_HWC, _MIN_SCORES["hand"])
+        ]
+        return [*bodies, *poses, *faces, *hands]
+
+
+def _body_below(face_xyxy: Array) -> Array:
+    """Return the box of a body whose face is ``face_xyxy``: five faces more in height."""
+    x0, y0, x1, y1 = face_xyxy
+    return np.array([x0, y0, x1, y1 + 5 * (y1 - y0)])
 
 
 def _evidence(kind: str, detection: Detection) -> Evidence:
@@ -226,9 +265,7 @@ def _explains(sighting: Sighting, kind: str, detection: Detection) -> bool:
     return bool(inside_K.any())
 
 
-def _confirm(
-    found: dict[int, Sighting], kind: str, detection: Detection, region: Region
-) -> None:
+def _confirm(found: dict[int, Sighting], kind: str, detection: Detection, region: Region) -> None:
     for track_id, item in found.items():
         if _is_clearly(item, kind, detection, region):
             found[track_id] = replace(item, confirmed=True)
@@ -264,7 +301,7 @@ def _mere_region(
     covered = np.zeros(shape_HW, bool)
     for item in known:
         covered |= item.mask_HW
-    if np.count_nonzero(covered & inner) / np.count_nonzero(inner) > 0.35:  # noqa: PLR2004
+    if np.count_nonzero(covered & inner) / np.count_nonzero(inner) > 0.35:
         return None
     box = np.array([low_x, low_y, high_x, high_y], np.float32)
     return Sighting(mask_HW, box, None, None, None, detection.score, "detected")
@@ -334,7 +371,7 @@ def _union(people: list[PersonFrame], views: FrameStore) -> Array:
 
 def _resized(mask_HW: Array, size: tuple[int, int]) -> Array:
     resized = cv2.resize(mask_HW, size, interpolation=cv2.INTER_LINEAR)
-    return np.where(resized > 127, np.uint8(255), np.uint8(0))  # noqa: PLR2004 - half of 255
+    return np.where(resized > 127, np.uint8(255), np.uint8(0))
 
 
 def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:
@@ -342,7 +379,9 @@ def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:
     mask_HW = decode_rle(item.mask)
     if mask_HW.shape == shape_HW:
         return item
-    scale_xy = np.array([shape_HW[1] / mask_HW.shape[1], shape_HW[0] / mask_HW.shape[0]], np.float32)
+    scale_xy = np.array(
+        [shape_HW[1] / mask_HW.shape[1], shape_HW[0] / mask_HW.shape[0]], np.float32
+    )
     landmarks_K4 = item.landmarks_K4
     if landmarks_K4 is not None:
         landmarks_K4 = landmarks_K4 * np.append(scale_xy, [1, 1]).astype(np.float32)

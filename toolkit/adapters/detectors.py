@@ -40,7 +40,7 @@ def suppress(detections: list[Detection], iou_limit: float) -> list[Detection]:
 
 
 def _sigmoid(values: Array) -> Array:
-    return 1 / (1 + np.exp(-np.clip(values, -50, 50)))
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -50, 50))))
 
 
 class MediaPipeDetector:
@@ -57,7 +57,9 @@ class MediaPipeDetector:
     def detect(self, image_HWC: Array, min_score: float) -> list[Detection]:
         """Return boxes with their key points (in the model's order), best first."""
         square, scale = letterbox(image_HWC, self._size)
-        outputs = self._model(square.astype(np.float32) * ((self._high - self._low) / 255) + self._low)
+        outputs = self._model(
+            square.astype(np.float32) * ((self._high - self._low) / 255) + self._low
+        )
         raw, logits = sorted(outputs.values(), key=lambda values: -values.shape[-1])
         scores = _sigmoid(logits[:, 0])
         found = []
@@ -109,7 +111,9 @@ class MoveNetMultiPose:
         self._session = onnx_session(path)
         self._input = self._session.get_inputs()[0].name
 
-    def detect(self, image_HWC: Array, min_score: float, long_side_px: int = 512) -> list[Detection]:
+    def detect(
+        self, image_HWC: Array, min_score: float, long_side_px: int = 512
+    ) -> list[Detection]:
         """Return people with 17 points (x px, y px, confidence) in COCO order."""
         height, width = image_HWC.shape[:2]
         scale = long_side_px / max(height, width)
@@ -214,14 +218,16 @@ class BodyDetectors:
     def detect(
         self, image_HWC: Array, index: int, min_scores: Mapping[str, float]
     ) -> list[tuple[str, Detection]]:
-        """Return (model, person) pairs of frame ``index``; models are "nanodet", "movenet" and, for NanoDet on a tile, "tile"."""
-        found = [("nanodet", item) for item in self._nanodet.detect(image_HWC, min_scores["nanodet"])]
+        """Return (view, person) pairs of frame ``index``; "nanodet", "movenet" or "tile"."""
+        found = [
+            ("nanodet", item) for item in self._nanodet.detect(image_HWC, min_scores["nanodet"])
+        ]
         if index % 2 == 0:
             people = self._movenet.detect(image_HWC, min_scores["movenet"])
             return [*(("movenet", item) for item in people), *found]
         x0, y0, x1, y1 = tile(image_HWC.shape, index // 2)
         for item in self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["tile"]):
-            box_xyxy = item.box_xyxy + (x0, y0, x0, y0)
+            box_xyxy = item.box_xyxy + np.array([x0, y0, x0, y0])
             if not _is_cut((x0, y0, x1, y1), box_xyxy, image_HWC.shape):
                 found.append(("tile", replace(item, box_xyxy=box_xyxy)))
         return found

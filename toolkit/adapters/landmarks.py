@@ -45,7 +45,7 @@ class Region:
         """Whether two regions lie within a tenth of a side of one another and are as large."""
         apart_px = float(np.linalg.norm(self.centre_xy - other.centre_xy))
         smaller, larger = sorted((self.side_px, other.side_px))
-        return apart_px < 0.1 * smaller and larger < 1.25 * smaller  # noqa: PLR2004
+        return apart_px < 0.1 * smaller and larger < 1.25 * smaller
 
     def towards(self, other: "Region", share: float) -> "Region":
         """Return the region ``share`` (0..1) of the way to ``other``, turning the shorter way."""
@@ -126,7 +126,9 @@ class PoseLandmarker:
         size = self._model.input_size_px
         to_crop_23 = region.to_crop(size)
         crop = cv2.warpAffine(image_HWC, to_crop_23, (size, size), flags=cv2.INTER_LINEAR)
-        by_size = {values.size: values for values in self._model(crop.astype(np.float32) / 255).values()}
+        by_size = {
+            values.size: values for values in self._model(crop.astype(np.float32) / 255).values()
+        }
         raw_N5 = by_size[195].reshape(39, 5)
         to_image_23 = cv2.invertAffineTransform(to_crop_23)
         points_N2 = raw_N5[:, :2] @ to_image_23[:, :2].T + to_image_23[:, 2]
@@ -141,7 +143,9 @@ class PoseLandmarker:
         turn = self._turn(region.angle_rad)
         return Pose(
             presence=float(by_size[1].ravel()[0]),
-            landmarks_K4=np.concatenate([points_N2, confidence], axis=1)[:NUM_LANDMARKS].astype(np.float32),
+            landmarks_K4=np.concatenate([points_N2, confidence], axis=1)[:NUM_LANDMARKS].astype(
+                np.float32
+            ),
             world_K3=(by_size[117].reshape(39, 3)[:NUM_LANDMARKS] @ turn.T).astype(np.float32),
             next_region=Region.through(points_N2[33], points_N2[34]),
             probability_HW=probability,

@@ -57,7 +57,7 @@ def _quiet() -> Iterator[None]:
 
 
 def anchor_centres(input_size_px: int, strides_and_counts: list[tuple[int, int]]) -> Array:
-    """Centres [N, 2] (x, y in 0..1) of MediaPipe's SSD anchors: ``count`` a cell for each stride."""
+    """Centres [N, 2] (x, y in 0..1) of MediaPipe's SSD anchors: so many a cell of each stride."""
     centres = []
     for stride, count in strides_and_counts:
         cells = input_size_px // stride

@@ -1,1 +1,1 @@
-"""The M2M method as array code: types, tracking, mask post-processing, inverse kinematics, compositing."""
+"""The M2M method as array code: types, tracking, masks, background, poses, compositing."""

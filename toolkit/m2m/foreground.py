@@ -66,12 +66,14 @@ def add_foreground(frames: FrameStore, masks: FrameStore) -> tuple[FrameStore, l
 
 def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:
     """Return how much each pixel differs from the background, apart from a change of light."""
-    softened = [cv2.GaussianBlur(image, (5, 5), 0).astype(np.int16) for image in (frame_HWC, background_HWC)]
+    softened = [
+        cv2.GaussianBlur(image, (5, 5), 0).astype(np.int16) for image in (frame_HWC, background_HWC)
+    ]
     step_HWC = softened[0] - softened[1]
     comparable_HW = free_HW & seen_HW
     if comparable_HW.any():
         step_HWC -= np.median(step_HWC[comparable_HW][::7], axis=0).astype(np.int16)
-    return np.minimum(np.abs(step_HWC).max(2) * seen_HW, 255).astype(np.uint8)
+    return np.asarray(np.minimum(np.abs(step_HWC).max(2) * seen_HW, 255), np.uint8)
 
 
 def _split(differs_HW: Array, people_HW: Array) -> tuple[Array, float]:

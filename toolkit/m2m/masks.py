@@ -56,7 +56,7 @@ def limb_cover(landmarks_K4: Array, shape_HW: tuple[int, int], min_confidence: f
     for start, end in _LIMBS:
         if sure_K[start] and sure_K[end]:
             cv2.line(cover_HW, points_K2[start].tolist(), points_K2[end].tolist(), 255, width_px)
-    return cover_HW != 0
+    return np.asarray(cover_HW != 0)
 
 
 def dilate(mask_HW: Array) -> Array:
@@ -68,7 +68,9 @@ def dilate(mask_HW: Array) -> Array:
 def warp(mask_HW: Array, flow_HW2: Array) -> Array:
     """Move a uint8 mask along ``flow``: the value at x is read at x + flow(x)."""
     height, width = mask_HW.shape
-    grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    grid_x, grid_y = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
     flow = flow_HW2.astype(np.float32)
     return cv2.remap(mask_HW, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR)
 
@@ -88,12 +90,15 @@ def temporal_union(masks: FrameStore, onward: FrameStore, back: FrameStore) -> F
     for _ in masks:
         votes.append(np.zeros(masks.frame_shape, np.uint8))
     last = len(masks) - 1
-    for order, step, flows in ((range(1, last + 1), -1, back), (range(last - 1, -1, -1), 1, onward)):
+    for order, step, flows in (
+        (range(1, last + 1), -1, back),
+        (range(last - 1, -1, -1), 1, onward),
+    ):
         carried: list[Array] = []
         for index in order:
             flow = flows[index - 1] if step < 0 else flows[index]
             carried = [warp(mask, flow) for mask in (masks[index + step], *carried)][:_REACH_FRAMES]
-            shown = np.sum([mask > 127 for mask in carried], axis=0)  # noqa: PLR2004 - half of 255
+            shown = np.sum([mask > 127 for mask in carried], axis=0)
             votes[index] = votes[index] + shown.astype(np.uint8)
     union = FrameStore(masks.frame_shape)
     for mask, vote in zip(masks, votes, strict=True):

@@ -14,9 +14,10 @@ class Flow:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def __call__(self, first_HWC: Array, second_HWC: Array) -> Array:
-        """Return flow [H, W, 2] float32 px: the pixel at x of ``first`` is at x + flow in ``second``."""
+        """Return flow [H, W, 2] float32 px: x in ``first`` is x + flow in ``second``."""
         grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first_HWC, second_HWC)]
-        return np.asarray(self._dis.calc(grey[0], grey[1], None))
+        start_HW2 = np.zeros((*grey[0].shape, 2), np.float32)
+        return np.asarray(self._dis.calc(grey[0], grey[1], start_HW2))
 
 
 def neighbour_flows(frames: FrameStore) -> tuple[FrameStore, FrameStore]:

@@ -62,14 +62,16 @@ def same_person(first: Sighting, second: Sighting) -> bool:
     if first.landmarks_K4 is not None and second.landmarks_K4 is not None:
         sure = np.minimum(first.landmarks_K4[:, 2:].min(1), second.landmarks_K4[:, 2:].min(1)) > 0.5
         if sure.sum() >= 6:
-            apart = np.linalg.norm(first.landmarks_K4[sure, :2] - second.landmarks_K4[sure, :2], axis=1)
+            apart = np.linalg.norm(
+                first.landmarks_K4[sure, :2] - second.landmarks_K4[sure, :2], axis=1
+            )
             height = max(np.ptp(first.box_xyxy[1::2]), np.ptp(first.box_xyxy[0::2]), 1.0)
             if float(np.median(apart) / height) < _SAME_POSE_DISTANCE:
                 return True
-    common = np.count_nonzero(first.mask_HW & second.mask_HW)
-    areas = [np.count_nonzero(item.mask_HW) for item in (first, second)]
+    common = int(np.count_nonzero(first.mask_HW & second.mask_HW))
+    areas = sorted(int(np.count_nonzero(item.mask_HW)) for item in (first, second))
     iou = common / max(sum(areas) - common, 1)
-    return iou > _SAME_MASK_IOU or common / max(min(areas), 1) > _SAME_MASK_CONTAINED
+    return iou > _SAME_MASK_IOU or common / max(areas[0], 1) > _SAME_MASK_CONTAINED
 
 
 def merged(keep: Sighting, other: Sighting) -> Sighting:
@@ -154,7 +156,13 @@ class Tracker:
     @staticmethod
     def _is_like(frame: PersonFrame, sighting: Sighting) -> bool:
         known = Sighting(
-            decode_rle(frame.mask), frame.box_xyxy, frame.landmarks_K4, frame.world_K3, None, 0.0, ""
+            decode_rle(frame.mask),
+            frame.box_xyxy,
+            frame.landmarks_K4,
+            frame.world_K3,
+            None,
+            0.0,
+            "",
         )
         return same_person(known, sighting)
 

@@ -95,7 +95,7 @@ class People:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: px = (fx * x / z + cx, fy * y / z + cy). ``fx != fy`` for stretched pixels."""
+    """A pinhole camera: (fx * x / z + cx, fy * y / z + cy) px; stretched pixels have fx != fy."""
 
     fx: float
     fy: float

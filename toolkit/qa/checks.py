@@ -10,6 +10,7 @@ import yaml
 
 from toolkit.errors import ConfigError
 
+
 @dataclass(frozen=True)
 class Check:
     """One number a clip, against its limit.

@@ -46,7 +46,9 @@ def surviving_share(
         person_HW: where a person surely was; non-zero is inside.
         coverage_HW: uint8 alpha of the meshes.
     """
-    inside_HW = cv2.erode((person_HW != 0).astype(np.uint8), np.ones((3, 3)), iterations=_RIM_PX) > 0
+    inside_HW = (
+        cv2.erode((person_HW != 0).astype(np.uint8), np.ones((3, 3)), iterations=_RIM_PX) > 0
+    )
     if not inside_HW.any():
         return 0.0
     before, after = (
@@ -79,7 +81,9 @@ def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
         inside = mask_HW[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
         if not inside.size:
             continue
-        if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(sign.kind, _COVERED_SHARE_BODY):
+        if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(
+            sign.kind, _COVERED_SHARE_BODY
+        ):
             worst = max(worst, sign.score)
     return worst
 
@@ -111,7 +115,9 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
     """
     values = [0.0] * num_frames
     known = {
-        track.track_id: sorted(i for i, item in track.frames.items() if item.landmarks_K4 is not None)
+        track.track_id: sorted(
+            i for i, item in track.frames.items() if item.landmarks_K4 is not None
+        )
         for track in tracks
     }
     for track in tracks:
