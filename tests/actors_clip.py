@@ -1,12 +1,17 @@
-"""What tests make of an actor's clip: stores, two people in one room, a camera that moves."""
+"""What tests make of an actor's clip: two people, a camera that moves, a perfect run."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 import cv2
 import numpy as np
 
 from toolkit.actors.generate import ActorClip
 from toolkit.frames import FrameStore
+from toolkit.gate import Anonymized
+from toolkit.m2m.masks import box_of, dilate, encode_rle
+from toolkit.m2m.types import Evidence, People, PersonFrame, Track
+from toolkit.video import DecodedClip, Timing, VideoInfo
 
 
 def store(frames: Iterable[np.ndarray]) -> FrameStore:
@@ -53,3 +58,58 @@ def panned(images: np.ndarray, step_px: int = 2) -> np.ndarray:
     """Return three quarters of each image's width, further right in each frame."""
     width = images.shape[2] * 3 // 4
     return np.stack([image[:, step_px * i : step_px * i + width] for i, image in enumerate(images)])
+
+
+def decoded(frames_THWC: np.ndarray, fps: int = 12, pixel_aspect: float = 1.0) -> DecodedClip:
+    """Return frames as ``toolkit.video.decode`` would."""
+    num_frames, height, width = frames_THWC.shape[:3]
+    info = VideoInfo(
+        width,
+        height,
+        Fraction(fps),
+        num_frames,
+        None,
+        1.0,
+        0,
+        "yuv420p",
+        has_audio=False,
+        codec="h264",
+    )
+    timing = Timing.constant(num_frames, fps)
+    return DecodedClip(store(frames_THWC), timing, pixel_aspect, info, "0" * 64)
+
+
+def true_people(masks_THW: np.ndarray) -> People:
+    """Return what a masker would find that sees one person exactly as they are."""
+    track = Track(0, num_confirmed=len(masks_THW))
+    evidence: list[list[Evidence]] = []
+    for index, mask_HW in enumerate(masks_THW):
+        box_xyxy = box_of(mask_HW)
+        evidence.append([])
+        if box_xyxy is not None:
+            landmarks_K4 = np.ones((33, 4), np.float32)
+            track.frames[index] = PersonFrame(
+                box_xyxy, encode_rle(mask_HW), landmarks_K4, score=1.0
+            )
+            evidence[-1].append(Evidence("nanodet", tuple(box_xyxy.tolist()), 0.9))
+    cores_THW = masks_THW.astype(np.uint8) * 255
+    return People(
+        [track],
+        store(dilate(core_HW) for core_HW in cores_THW),
+        store(cores_THW),
+        evidence,
+        [0.0] * len(masks_THW),
+    )
+
+
+def removed(clip: ActorClip, frames: slice) -> Anonymized:
+    """Return a perfect run over some frames: the actor found and removed, no mesh drawn."""
+    room_THWC = clip.background_THWC[frames]
+    return Anonymized(
+        clip=decoded(clip.frames_THWC[frames]),
+        people=true_people(clip.masks_THW[frames]),
+        background=store(room_THWC),
+        coverage=store(np.zeros(room_THWC.shape[:3], np.uint8)),
+        result=store(room_THWC),
+        drawn_ids=set(),
+    )

@@ -32,11 +32,12 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def weights() -> None:
-    """The weights of the default profile, which ``make test`` fetches."""
+def weights() -> Callable[[str], Path]:
+    """Where a model's file is; skips without the default profile's, which ``make test`` fetches."""
     missing = [name for name in models.names_of_profile("offline") if not models.is_cached(name)]
     if missing:
         pytest.skip(f"needs the weights of {', '.join(missing)}: run  m2m models fetch")
+    return models.locate
 
 
 @pytest.fixture(scope="session")

@@ -111,6 +111,20 @@ def write_sound(path: Path) -> Path:
     return path
 
 
+def write_cover_picture(path: Path) -> Path:
+    """Write a file whose only picture is the cover of its sound."""
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=48000)
+        cover = container.add_stream("mjpeg", rate=1, width=96, height=64, pix_fmt="yuvj420p")
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = VideoFrame.from_ndarray(paint_patches(), "rgb24")
+        frame.pts = 0
+        container.mux(cover.encode(frame))
+        container.mux(cover.encode(None))
+        _write_silence(container, sound, Fraction(1))
+    return path
+
+
 def _write_silence(container, stream, duration_s: Fraction) -> None:
     for index in range(max(1, int(duration_s * 48000) // 1024)):
         frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")

@@ -14,13 +14,14 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from toolkit import __version__, backends, models
-from toolkit.config import Profile, config_hash, load_profile
+from toolkit.config import config_hash, load_profile
 from toolkit.files import check_paths, make_folder, write_output
 from toolkit.frames import FrameStore
-from toolkit.gate import Anonymized, run_checks
+from toolkit.gate import CHECK_MODELS, Anonymized, run_checks
 from toolkit.inspection import inspection_paths, write_inspection
 from toolkit.m2m.composite import composite
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
@@ -129,6 +130,9 @@ def anonymize(
     kept = out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
     check_paths(source, *(path for path in (out, kept, report) if path))
     chosen, limits = load_profile(profile, inpaint), load_limits()
+    steps = {kind: backends.get(kind, name) for kind, name in asdict(chosen).items()}
+    weights = _find_weights(steps)
+    cv2.setNumThreads(1)  # OpenCV's flow depends on the number; frames run side by side instead
     stages = _Stages(progress)
     with stages.stage("decode", 1) as advance:
         clip = decode(source, size)
@@ -136,10 +140,7 @@ def anonymize(
     if inspect:
         make_folder(inspect)
         check_paths(source, *inspection_paths(inspect))
-    weights = models.names_of_profile(profile)
-    for name in weights:
-        models.locate(name)  # before the work: one that is missing stops us here
-    done = _replace_people(clip, chosen, stages)
+    done = _replace_people(clip, steps, stages)
     checks, output_sha256, written = _write_checked(done, out, kept, limits, stages)
     if inspect:
         write_inspection(inspect, done)
@@ -151,8 +152,10 @@ def anonymize(
         tracks=[_describe(track, done.drawn_ids) for track in done.people.tracks],
         stages=stages.summary(len(clip.frames)),
         profile=profile,
-        config_hash=config_hash(chosen, size=size, limits=dict(limits), version=__version__),
-        models={name: models.sha256_of(name) for name in weights},
+        config_hash=config_hash(
+            chosen, size=size, limits=dict(limits), models=weights, version=__version__
+        ),
+        models=weights,
         source_sha256=clip.source_sha256,
         output_sha256=output_sha256,
         out=written,
@@ -200,9 +203,21 @@ def _counted(frames: FrameStore, advance: Callable[[int], None]) -> Iterator[Any
         advance(1)
 
 
-def _replace_people(clip: DecodedClip, profile: Profile, stages: _Stages) -> Anonymized:
+def _find_weights(steps: Mapping[str, Any]) -> dict[str, str]:
+    """Return name and sha256 of all weights a run needs; one that is missing stops it here.
+
+    Raises:
+        ModelError: run ``m2m models fetch``.
+    """
+    names = {name for backend in steps.values() for name in getattr(backend, "models", ())}
+    weights = {name: models.sha256_of(name) for name in sorted(names | set(CHECK_MODELS))}
+    for name in weights:
+        models.locate(name)
+    return weights
+
+
+def _replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: _Stages) -> Anonymized:
     """Run the steps that change pixels: mask, inpaint, recover, render."""
-    steps = {kind: backends.get(kind, name) for kind, name in asdict(profile).items()}
     frames = clip.frames
     height, width = frames.frame_shape[:2]
     camera = Camera.for_frame(width, height, clip.pixel_aspect)

@@ -26,6 +26,9 @@ from toolkit.qa.privacy import (
 )
 from toolkit.video import DecodedClip
 
+CHECK_MODELS = ("centerface", "movenet_multipose", "nanodet")
+"""Weights the checks need, whatever the profile."""
+
 _LOWEST_SCORE = 0.2
 _SHARES = {"unresolved_people"}
 """Checks of how many frames, not of the worst one."""

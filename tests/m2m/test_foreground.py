@@ -34,15 +34,17 @@ def _grown(frames_THWC: np.ndarray, masks_THW: np.ndarray) -> np.ndarray:
 
 
 def test_what_the_masks_lost_of_a_person_is_covered(actor: ActorClip) -> None:
-    """Head and shoulders missing in every frame are found before the empty room."""
-    masks_THW = masks_of(actor)
+    """Head and shoulders missing in a third of the frames are found before the empty room."""
+    walking = slice(3, 15)
     lost_THW = actor.masks_THW.copy()
     lost_THW[:, 110:] = False
+    lost_THW[15:] = lost_THW[:3] = False
+    masks_THW = masks_of(actor)
     masks_THW[lost_THW] = 0
     grown_THW = _grown(actor.frames_THWC, masks_THW)
-    assert lost_THW.sum(axis=(1, 2)).min() > 500
-    covered_T = [grown[lost].mean() for grown, lost in zip(grown_THW, lost_THW, strict=True)]
-    assert min(covered_T) > 0.9
+    for lost_HW, grown_HW in zip(lost_THW[walking], grown_THW[walking], strict=True):
+        assert lost_HW.sum() > 500
+        assert grown_HW[lost_HW].mean() > 0.9
     assert grown_THW[masks_THW > 0].all()
     assert (grown_THW & ~actor.masks_THW).mean() < 0.02
 

@@ -26,15 +26,6 @@ from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Progress
 
-MODELS = (
-    "movenet_multipose",
-    "nanodet",
-    "pose_detection",
-    "pose_landmark_full",
-    "face_detection_full_range_sparse",
-    "palm_detection_full",
-)
-
 _MAX_AREA_PX = 512 * 288
 _MIN_SCORES = {
     "movenet": 0.2,
@@ -70,6 +61,15 @@ _Proposal = tuple[str, Detection, Region]
 
 class BlazePoseMasker:
     """Implements ``toolkit.m2m.types.Masker``."""
+
+    models = (
+        "movenet_multipose",
+        "nanodet",
+        "pose_detection",
+        "pose_landmark_full",
+        "face_detection_full_range_sparse",
+        "palm_detection_full",
+    )
 
     def __init__(self) -> None:
         self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))

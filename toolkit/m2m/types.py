@@ -152,7 +152,13 @@ class Mesh:
 
 
 class Masker(Protocol):
-    """Finds people: detector, segmentation and tracker."""
+    """Finds people: detector, segmentation and tracker.
+
+    A backend of any kind that needs weights names them in ``models``, as registered in
+    ``toolkit.models``.
+    """
+
+    models: tuple[str, ...]
 
     def find(self, frames: FrameStore, pixel_aspect: float, progress: Progress) -> People:
         """Find every person in ``frames`` [T, H, W, 3] uint8 RGB."""

@@ -110,8 +110,8 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
     """Return, for each frame, how many people vanish after it or appear in it out of nowhere.
 
     A person who is neither at the frame's border nor met by another person does not come or go:
-    they are still there, unseen. Only people whom detectors confirm are asked: a false alarm has
-    nowhere to go to.
+    they are still there, unseen. Only people whom a detector confirmed are asked: a false alarm
+    has nowhere to go to.
     """
     values = [0.0] * num_frames
     known = {
@@ -122,7 +122,7 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
     }
     for track in tracks:
         seen = known[track.track_id]
-        if not seen or not track.is_sure:
+        if not seen or not track.num_confirmed:
             continue
         for index, outside in ((seen[0], seen[0] - 1), (seen[-1], seen[-1] + 1)):
             if not _SLACK_FRAMES <= index < num_frames - _SLACK_FRAMES:

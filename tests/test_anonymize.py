@@ -1,0 +1,387 @@
+"""``m2m anonymize`` on whole clips, mostly through the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from tests.videos import (
+    paint_clip,
+    set_mp4_duration,
+    write_cover_picture,
+    write_sound,
+    write_video,
+)
+from toolkit import models
+from toolkit.anonymize import anonymize
+from toolkit.qa.checks import load_limits
+from toolkit.video import decode
+
+pytestmark = pytest.mark.usefixtures("weights")
+
+FPS = 6
+SECRET = "a name and a place"
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of all files in ``folder``, hidden ones too."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def error_of(run: "subprocess.CompletedProcess[str]") -> str:
+    """Return the one line on stderr of a run that refused its input."""
+    assert run.returncode == 2, run.stderr
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("m2m: error: ")
+    return line
+
+
+@pytest.fixture(scope="session")
+def source(actor, tmp_path_factory) -> Path:
+    """3 s of an actor in 18 frames, with sound and a title."""
+    path = tmp_path_factory.mktemp("source") / "actor.mp4"
+    metadata = {"title": SECRET, "comment": SECRET}
+    return write_video(path, actor.frames_THWC[::2], fps=FPS, audio=True, metadata=metadata)
+
+
+@pytest.fixture(scope="session")
+def short_source(actor, tmp_path_factory) -> Path:
+    """8 of those frames."""
+    path = tmp_path_factory.mktemp("source") / "short.mp4"
+    return write_video(path, actor.frames_THWC[12:28:2], fps=FPS)
+
+
+@pytest.fixture(scope="session")
+def released(source, run_m2m, tmp_path_factory) -> Path:
+    """The folder after one run with everything on: out.mp4, report.json and inspect/."""
+    folder = tmp_path_factory.mktemp("released")
+    words = [str(source), "out.mp4", "--report", "report.json", "--inspect", "inspect"]
+    run = run_m2m("anonymize", *words, cwd=folder)
+    assert (run.returncode, run.stdout) == (0, "released: out.mp4\n"), run.stdout + run.stderr
+    assert run.stderr == ""
+    return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path, request) -> Iterator[Path]:
+    """A disk of as many bytes as the parameter says."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount a small disk, which takes root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_the_result_is_as_long_and_as_fast_as_the_source(source, released):
+    """Every frame keeps its time; what differs is the person, not the room."""
+    before, after = decode(source, (432, 240)), decode(released / "out.mp4", None)
+    assert after.timing.times_s == before.timing.times_s
+    assert after.fps == before.fps == FPS
+    assert after.pixel_aspect == 1
+    change_THW = np.abs(np.stack(list(before.frames)).astype(int) - np.stack(list(after.frames)))
+    changed_THW = change_THW.max(axis=-1) > 40
+    assert 0.02 < changed_THW.mean() < 0.25
+    assert changed_THW[:, :, :20].mean() < 0.01  # where nobody walks
+
+
+def test_no_person_of_the_source_is_left(actor, source, released):
+    """Where the actor truly was, the result is no longer like the source."""
+    masks_THW = actor.masks_THW[::2]
+    after = decode(released / "out.mp4", None).frames
+    for index, mask_HW in enumerate(masks_THW):
+        inside_HW = cv2.erode(mask_HW.astype(np.uint8), np.ones((5, 5))) > 0
+        error_N3 = after[index][inside_HW].astype(int) - actor.frames_THWC[2 * index][inside_HW]
+        assert (np.abs(error_N3).max(axis=1) > 12).mean() > 0.8
+
+
+def test_the_result_is_plain_h264_and_tells_nothing(source, released):
+    """H.264 yuv420p in one stream: no sound, no metadata, nothing that says who wrote it."""
+    with av.open(str(source)) as container:
+        assert container.streams.audio
+        assert container.metadata["title"] == SECRET
+    with av.open(str(released / "out.mp4")) as container:
+        (stream,) = container.streams
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert set(container.metadata) == {"major_brand", "minor_version", "compatible_brands"}
+    data = (released / "out.mp4").read_bytes()
+    for trace in (SECRET.encode(), source.name.encode(), b"Lavf", b"x264"):
+        assert trace not in data
+
+
+def test_the_report_says_what_was_done(source, released):
+    """Verdict, checks, tracks, stages, weights and hashes, all as JSON numbers and words."""
+    report = json.loads((released / "report.json").read_text("utf-8"))
+    assert report["verdict"] == "released"
+    assert (report["num_frames"], report["fps"], report["profile"]) == (18, FPS, "offline")
+    assert set(report["checks"]) == set(load_limits())
+    for check in report["checks"].values():
+        assert check["passed"] is True
+        assert check["value"] <= check["limit"]
+        assert 0 <= check["worst_frame"] < 18
+    (track,) = report["tracks"]
+    assert track["id"] >= 0
+    assert track["frames"] == 18
+    assert 80 < track["median_height_px"] < 200
+    stages = {"decode", "mask", "inpaint", "recover", "render", "encode", "check", "total"}
+    assert set(report["stages"]) == stages
+    assert all(stage["seconds"] >= 0 and stage["fps"] > 0 for stage in report["stages"].values())
+    assert {"centerface", "pose_landmark_full", "nanodet"} <= set(report["models"])
+    assert all(models.sha256_of(name) == value for name, value in report["models"].items())
+    assert report["source_sha256"] == sha256(source.read_bytes()).hexdigest()
+    assert report["output_sha256"] == sha256((released / "out.mp4").read_bytes()).hexdigest()
+    assert len(report["config_hash"]) == 64
+
+
+def test_inspection_shows_each_step(released):
+    """A contact sheet of four rows and six frames, and source and result side by side."""
+    assert names_in(released) == ["inspect", "out.mp4", "report.json"]
+    assert names_in(released / "inspect") == ["contact_sheet.png", "side_by_side.mp4"]
+    sheet_HWC = cv2.imread(str(released / "inspect" / "contact_sheet.png"))
+    assert sheet_HWC.shape == (4 * 160, 6 * 288, 3)
+    pair = decode(released / "inspect" / "side_by_side.mp4", None).frames
+    assert (len(pair), pair.frame_shape) == (18, (240, 864, 3))
+    out = decode(released / "out.mp4", None).frames
+    assert np.abs(pair[9][:, 432:].astype(int) - out[9]).mean() < 3
+
+
+def test_the_library_gives_the_same_bytes(source, released, tmp_path):
+    """``toolkit.anonymize.anonymize`` does what the command does, and a second run the same."""
+    report = anonymize(source, tmp_path / "again.mp4")
+    assert report.verdict == "released"
+    assert report.out == tmp_path / "again.mp4"
+    assert report.out.read_bytes() == (released / "out.mp4").read_bytes()
+    stored = json.loads((released / "report.json").read_text("utf-8"))
+    again = json.loads(report.to_json())
+    for values in (stored, again):
+        del values["stages"], values["out"]
+    assert again == stored
+
+
+def test_one_core_gives_the_same_bytes(source, released, tmp_path):
+    """The result does not depend on how many cores there are, nor on what memory held before."""
+    program = (
+        "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from toolkit.cli import main; main()"
+    )
+    words = [sys.executable, "-c", program, "anonymize", source, tmp_path / "out.mp4"]
+    subprocess.run(words, env={**os.environ, "MALLOC_PERTURB_": "1"}, check=True)
+    assert (tmp_path / "out.mp4").read_bytes() == (released / "out.mp4").read_bytes()
+
+
+def test_a_clip_that_still_shows_people_is_withheld(short_source, run_m2m, tmp_path):
+    """Nothing is painted over the person: exit code 3, a check is named, an older OUT goes."""
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"an older result")
+    words = ["anonymize", str(short_source), str(out), "--inpaint", "none"]
+    run = run_m2m(*words, "--report", "report.json", cwd=tmp_path)
+    assert run.returncode == 3, run.stderr
+    *failed, last = run.stdout.splitlines()
+    assert last == "quarantined: no clip written"
+    assert any(line.startswith("failed check surviving_pixels: ") for line in failed)
+    assert names_in(tmp_path) == ["report.json"]
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert (report["verdict"], report["out"]) == ("quarantined", None)
+    assert report["checks"]["surviving_pixels"]["passed"] is False
+
+    kept = tmp_path / "out.quarantined.mp4"
+    run = run_m2m(*words, "--keep-quarantined")
+    assert (run.returncode, run.stdout.splitlines()[-1]) == (3, f"quarantined: {kept}")
+    assert names_in(tmp_path) == [kept.name, "report.json"]
+    assert sha256(kept.read_bytes()).hexdigest() == report["output_sha256"]
+
+
+def _text(path: Path) -> None:
+    path.write_text("no video\n" * 100)
+
+
+def _truncated(path: Path) -> None:
+    data = write_video(path, paint_clip(60)).read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def _lasting(duration_s: int, path: Path) -> None:
+    set_mp4_duration(write_video(path, paint_clip(2)), duration_s)
+
+
+BAD_SOURCES = {
+    "missing file": (lambda path: None, "check the path"),
+    "directory": (Path.mkdir, "is a folder: name one video file in it"),
+    "empty file": (Path.touch, "is empty: fetch or copy it again"),
+    "text": (_text, "cannot be read as a video"),
+    "truncated": (_truncated, "it is damaged, cut off or not"),
+    "no video stream": (write_cover_picture, "holds no video stream"),
+    "sound only": (write_sound, "holds no video stream (sound only?): name a video"),
+    "zero duration": (lambda path: _lasting(0, path), "holds no frame that can be decoded"),
+    "100 hours": (lambda path: _lasting(360_000, path), "declares 100.0 hours; the limit is 1 hour"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_SOURCES)
+def test_a_bad_source_is_one_line(run_m2m, tmp_path, kind):
+    """Exit code 2, one line that names the file and says what to do, and nothing is written."""
+    make, message = BAD_SOURCES[kind]
+    make(tmp_path / "in.mp4")
+    before = names_in(tmp_path)
+    words = ["in.mp4", "out.mp4", "--report", "report.json", "--inspect", "inspect"]
+    line = error_of(run_m2m("anonymize", *words, cwd=tmp_path))
+    assert "in.mp4" in line
+    assert message in line
+    assert names_in(tmp_path) == before
+
+
+BAD_OUTPUTS = {
+    "OUT is IN": (["in.mp4"], "OUT in.mp4 is IN in.mp4 itself"),
+    "OUT in no folder": (["nowhere/out.mp4"], "mkdir -p nowhere"),
+    "OUT is a folder": (["."], "OUT . is a folder: name a file in it"),
+    "OUT takes no file": (["/proc/out.mp4"], "/proc/out.mp4"),
+    "report is IN": (["out.mp4", "--report", "in.mp4"], "IN is never changed"),
+    "report is OUT": (["out.mp4", "--report", "./out.mp4"], "is to be written twice"),
+    "inspect is a file": (["out.mp4", "--inspect", "in.mp4"], "the folder in.mp4 cannot be made"),
+    "no such inpainter": (["out.mp4", "--inpaint", "magic"], "choose one of flow, navier_stokes"),
+    "no such profile": (["out.mp4", "--profile", "best"], "choose one of offline"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_OUTPUTS)
+def test_a_bad_output_or_option_is_one_line(run_m2m, tmp_path, kind):
+    """Exit code 2, one line that says what to do, IN as it was, and nothing is written."""
+    words, message = BAD_OUTPUTS[kind]
+    data = write_video(tmp_path / "in.mp4", paint_clip(2)).read_bytes()
+    assert message in error_of(run_m2m("anonymize", "in.mp4", *words, cwd=tmp_path))
+    assert names_in(tmp_path) == ["in.mp4"]
+    assert (tmp_path / "in.mp4").read_bytes() == data
+
+
+def test_a_missing_weight_is_one_line(run_m2m, tmp_path):
+    """Only what the checks need is missing: told before the work, with the command that mends it."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in models.names_of_profile("offline"):
+        if name != "centerface":
+            path = models.locate(name)
+            (cache / path.name).symlink_to(path)
+    write_video(tmp_path / "in.mp4", paint_clip(2))
+    run = run_m2m("anonymize", "in.mp4", "out.mp4", cwd=tmp_path, M2M_CACHE=str(cache))
+    line = error_of(run)
+    assert "centerface.onnx is missing" in line
+    assert "m2m models fetch" in line
+    assert names_in(tmp_path) == ["cache", "in.mp4"]
+
+
+@pytest.mark.parametrize("small_disk", ["16k"], indirect=True)
+def test_a_disk_that_fills_up_during_encoding_is_one_line(short_source, run_m2m, small_disk):
+    """The space for OUT runs out: it says so, and leaves nothing."""
+    line = error_of(run_m2m("anonymize", str(short_source), str(small_disk / "out.mp4")))
+    assert "out.mp4: the disk is full: free some space or write to another disk" in line
+    assert names_in(small_disk) == []
+
+
+@pytest.mark.parametrize("small_disk", ["1m", "6m"], indirect=True)
+def test_a_full_temporary_folder_is_one_line(short_source, run_m2m, tmp_path, small_disk):
+    """The frames do not fit, decoded or on the way: it names the folder and TMPDIR."""
+    out = tmp_path / "out.mp4"
+    line = error_of(run_m2m("anonymize", str(short_source), str(out), TMPDIR=str(small_disk)))
+    assert f"do not fit into {small_disk}" in line
+    assert "TMPDIR" in line
+    assert names_in(tmp_path) == ["disk"]
+    assert names_in(small_disk) == []
+
+
+def test_one_portrait_frame_keeps_its_shape(actor, run_m2m, tmp_path):
+    """A single frame is legal; the stretch to 432x240 is undone by the pixels' aspect."""
+    portrait_HWC = np.ascontiguousarray(actor.frames_THWC[20][:, 148:284])
+    write_video(tmp_path / "in.mp4", [portrait_HWC], fps=25)
+    run = run_m2m("anonymize", "in.mp4", "out.mp4", "--keep-quarantined", cwd=tmp_path)
+    assert run.returncode in (0, 3), run.stderr
+    (out,) = tmp_path.glob("out*.mp4")
+    clip = decode(out, None)
+    assert (len(clip.frames), clip.frames.frame_shape) == (1, (240, 432, 3))
+    shown = Fraction(clip.info.sample_aspect).limit_denominator(1000) * Fraction(432, 240)
+    assert shown == pytest.approx(136 / 240, rel=1e-3)
+
+
+def test_five_frames_keep_their_size(actor, run_m2m, tmp_path):
+    """``--size keep`` leaves all pixels as they are, but for an odd last row and column."""
+    frames = [
+        cv2.resize(frame, (289, 161), interpolation=cv2.INTER_AREA)
+        for frame in actor.frames_THWC[20:25]
+    ]
+    write_video(tmp_path / "in.avi", frames, fps=12, codec="ffv1", pixel_format="bgr0")
+    words = ["in.avi", "out.mp4", "--size", "keep", "--keep-quarantined"]
+    run = run_m2m("anonymize", *words, cwd=tmp_path)
+    assert run.returncode in (0, 3), run.stderr
+    (out,) = tmp_path.glob("out*.mp4")
+    clip = decode(out, None)
+    assert (len(clip.frames), clip.frames.frame_shape) == (5, (160, 288, 3))
+    assert (clip.fps, clip.pixel_aspect) == (12, 1)
+    room_HWC = np.abs(clip.frames[2][:, :40].astype(int) - frames[2][:160, :40])
+    assert room_HWC.mean() < 3
+
+
+def test_a_4k_frame_is_legal(actor, run_m2m, tmp_path):
+    """3840x2160 is worked on at 432x240."""
+    large_HWC = cv2.resize(actor.frames_THWC[20], (3840, 2160), interpolation=cv2.INTER_CUBIC)
+    write_video(tmp_path / "in.mp4", [large_HWC])
+    run = run_m2m("anonymize", "in.mp4", "out.mp4", "--keep-quarantined", cwd=tmp_path)
+    assert run.returncode in (0, 3), run.stderr
+    (out,) = tmp_path.glob("out*.mp4")
+    assert decode(out, None).frames.frame_shape == (240, 432, 3)
+
+
+def test_no_library_reports_to_its_maker(tmp_path):
+    """Loading all of it leaves nothing in home or temporary folder: no id, no log to be sent."""
+    environment = os.environ | {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)  # set by importing toolkit in this process
+    words = [sys.executable, "-c", "import toolkit.anonymize"]
+    subprocess.run(words, env=environment, check=True)
+    assert names_in(tmp_path) == []
+
+
+KILL_IN_STAGE = """
+import os, signal, sys
+from contextlib import nullcontext
+import toolkit.progress
+from toolkit.cli import main
+
+stage = sys.argv.pop(1)
+
+def start_stage(name, num_frames):
+    return lambda _: os.kill(os.getpid(), signal.SIGKILL) if name == stage else None
+
+toolkit.progress.show_stages = lambda: nullcontext(start_stage)
+main()
+"""
+
+
+def test_killed_at_any_moment_a_rerun_gives_the_same(short_source, run_m2m, tmp_path):
+    """SIGKILL while masks, file or checks are made: no OUT, no temporary file; then all is well."""
+    whole, temporary = tmp_path / "whole", tmp_path / "temporary"
+    out = tmp_path / "killed" / "out.mp4"
+    for folder in (whole, temporary, out.parent):
+        folder.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    for stage in ("mask", "encode", "check"):
+        words = [sys.executable, "-c", KILL_IN_STAGE, stage, "anonymize", short_source, out]
+        killed = subprocess.run(words, env=environment, capture_output=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert not out.exists()
+        assert set(names_in(out.parent)) <= {".out.mp4.partial"}
+        assert names_in(temporary) == []
+    rerun = run_m2m("anonymize", str(short_source), str(out), TMPDIR=str(temporary))
+    clean = run_m2m("anonymize", str(short_source), str(whole / "out.mp4"))
+    assert rerun.returncode == clean.returncode == 0, rerun.stdout + rerun.stderr
+    assert names_in(out.parent) == ["out.mp4"]
+    assert names_in(temporary) == []
+    assert out.read_bytes() == (whole / "out.mp4").read_bytes()
