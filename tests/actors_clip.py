@@ -64,14 +64,14 @@ def decoded(frames_THWC: np.ndarray, fps: int = 12, pixel_aspect: float = 1.0) -
     """Return frames as ``toolkit.video.decode`` would."""
     num_frames, height, width = frames_THWC.shape[:3]
     info = VideoInfo(
-        width,
-        height,
-        Fraction(fps),
-        num_frames,
-        None,
-        1.0,
-        0,
-        "yuv420p",
+        width=width,
+        height=height,
+        fps=Fraction(fps),
+        num_frames_declared=num_frames,
+        duration_s=num_frames / fps,
+        sample_aspect=1.0,
+        rotation_deg=0,
+        pixel_format="yuv420p",
         has_audio=False,
         codec="h264",
     )
@@ -87,10 +87,8 @@ def true_people(masks_THW: np.ndarray) -> People:
         box_xyxy = box_of(mask_HW)
         evidence.append([])
         if box_xyxy is not None:
-            landmarks_K4 = np.ones((33, 4), np.float32)
-            track.frames[index] = PersonFrame(
-                box_xyxy, encode_rle(mask_HW), landmarks_K4, score=1.0
-            )
+            seen = PersonFrame(box_xyxy, encode_rle(mask_HW), np.ones((33, 4), np.float32))
+            track.frames[index] = seen
             evidence[-1].append(Evidence("nanodet", tuple(box_xyxy.tolist()), 0.9))
     cores_THW = masks_THW.astype(np.uint8) * 255
     return People(

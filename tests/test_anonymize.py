@@ -30,7 +30,7 @@ from toolkit.video import decode
 pytestmark = pytest.mark.usefixtures("weights")
 
 FPS = 6
-SECRET = "a name and a place"
+PRIVATE = "a name and a place"
 
 
 def names_in(folder: Path) -> list[str]:
@@ -50,7 +50,7 @@ def error_of(run: "subprocess.CompletedProcess[str]") -> str:
 def source(actor, tmp_path_factory) -> Path:
     """3 s of an actor in 18 frames, with sound and a title."""
     path = tmp_path_factory.mktemp("source") / "actor.mp4"
-    metadata = {"title": SECRET, "comment": SECRET}
+    metadata = {"title": PRIVATE, "comment": PRIVATE}
     return write_video(path, actor.frames_THWC[::2], fps=FPS, audio=True, metadata=metadata)
 
 
@@ -96,7 +96,7 @@ def test_the_result_is_as_long_and_as_fast_as_the_source(source, released):
     assert changed_THW[:, :, :20].mean() < 0.01  # where nobody walks
 
 
-def test_no_person_of_the_source_is_left(actor, source, released):
+def test_no_person_of_the_source_is_left(actor, released):
     """Where the actor truly was, the result is no longer like the source."""
     masks_THW = actor.masks_THW[::2]
     after = decode(released / "out.mp4", None).frames
@@ -110,13 +110,13 @@ def test_the_result_is_plain_h264_and_tells_nothing(source, released):
     """H.264 yuv420p in one stream: no sound, no metadata, nothing that says who wrote it."""
     with av.open(str(source)) as container:
         assert container.streams.audio
-        assert container.metadata["title"] == SECRET
+        assert container.metadata["title"] == PRIVATE
     with av.open(str(released / "out.mp4")) as container:
         (stream,) = container.streams
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert set(container.metadata) == {"major_brand", "minor_version", "compatible_brands"}
     data = (released / "out.mp4").read_bytes()
-    for trace in (SECRET.encode(), source.name.encode(), b"Lavf", b"x264"):
+    for trace in (PRIVATE.encode(), source.name.encode(), b"Lavf", b"x264"):
         assert trace not in data
 
 
@@ -211,20 +211,24 @@ def _truncated(path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
 
 
-def _lasting(duration_s: int, path: Path) -> None:
-    set_mp4_duration(write_video(path, paint_clip(2)), duration_s)
+def _empty_video(path: Path) -> None:
+    set_mp4_duration(write_video(path, paint_clip(2)), 0)
+
+
+def _endless(path: Path) -> None:
+    set_mp4_duration(write_video(path, paint_clip(2)), 360_000)
 
 
 BAD_SOURCES = {
-    "missing file": (lambda path: None, "check the path"),
+    "missing file": (lambda _: None, "check the path"),
     "directory": (Path.mkdir, "is a folder: name one video file in it"),
     "empty file": (Path.touch, "is empty: fetch or copy it again"),
     "text": (_text, "cannot be read as a video"),
     "truncated": (_truncated, "it is damaged, cut off or not"),
     "no video stream": (write_cover_picture, "holds no video stream"),
     "sound only": (write_sound, "holds no video stream (sound only?): name a video"),
-    "zero duration": (lambda path: _lasting(0, path), "holds no frame that can be decoded"),
-    "100 hours": (lambda path: _lasting(360_000, path), "declares 100.0 hours; the limit is 1 hour"),
+    "zero duration": (_empty_video, "holds no frame that can be decoded"),
+    "100 hours": (_endless, "declares 100.0 hours; the limit is 1 hour"),
 }
 
 
@@ -265,7 +269,7 @@ def test_a_bad_output_or_option_is_one_line(run_m2m, tmp_path, kind):
 
 
 def test_a_missing_weight_is_one_line(run_m2m, tmp_path):
-    """Only what the checks need is missing: told before the work, with the command that mends it."""
+    """What only the checks need is missing: told before the work, with the command to run."""
     cache = tmp_path / "cache"
     cache.mkdir()
     for name in models.names_of_profile("offline"):
@@ -385,3 +389,24 @@ def test_killed_at_any_moment_a_rerun_gives_the_same(short_source, run_m2m, tmp_
     assert names_in(out.parent) == ["out.mp4"]
     assert names_in(temporary) == []
     assert out.read_bytes() == (whole / "out.mp4").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_memory_does_not_grow_with_length(actor, tmp_path):
+    """A clip of 300 frames needs less than 3 GiB, and one of 900 frames hardly more."""
+    there_and_back = [*range(36), *range(34, 0, -1)]
+    peaks_mib = []
+    for num_frames in (300, 900):
+        source = tmp_path / f"{num_frames}.mp4"
+        order = (there_and_back[index % len(there_and_back)] for index in range(num_frames))
+        write_video(source, (actor.frames_THWC[index] for index in order), fps=12)
+        program = "from toolkit.cli import main; main()"
+        words = [sys.executable, "-c", program, "anonymize", source, tmp_path / "out.mp4"]
+        with subprocess.Popen(words) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode in (0, 3)
+        peaks_mib.append(usage.ru_maxrss / 1024)
+    assert peaks_mib[0] < 3 * 1024
+    assert peaks_mib[1] < 1.25 * peaks_mib[0]

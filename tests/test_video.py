@@ -1,4 +1,3 @@
-import errno
 import hashlib
 from fractions import Fraction
 from pathlib import Path
@@ -21,8 +20,7 @@ from tests.videos import (
     write_video,
 )
 from toolkit.errors import InputError, VideoError
-from toolkit.frames import FrameStore
-from toolkit.video import Timing, _append, _make_timing, decode, probe
+from toolkit.video import Timing, _make_timing, decode, probe
 
 MAX_COLOR_ERROR = 3
 """Levels of 255: rounding, and what H.264 at crf 4 leaves of a flat patch."""
@@ -361,17 +359,6 @@ def test_working_size_must_be_even(tmp_path, size):
     """H.264 yuv420p needs even sizes."""
     with pytest.raises(VideoError, match="must be even"):
         decode(tmp_path / "any.mp4", size)
-
-
-def test_full_temporary_folder_is_one_line():
-    """A store that cannot grow names the folder and TMPDIR."""
-
-    class FullStore(FrameStore):
-        def __setitem__(self, index, frame):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(VideoError, match="TMPDIR"):
-        _append(FullStore((2, 2, 3)), np.zeros((2, 2, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", ["a b.mp4", "ü#%41?.mp4", "http:x.mp4", "-i.mp4", "%03d.mp4"])

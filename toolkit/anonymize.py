@@ -130,13 +130,13 @@ def anonymize(
     kept = out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
     check_paths(source, *(path for path in (out, kept, report) if path))
     chosen, limits = load_profile(profile, inpaint), load_limits()
-    steps = {kind: backends.get(kind, name) for kind, name in asdict(chosen).items()}
-    weights = _find_weights(steps)
-    cv2.setNumThreads(1)  # OpenCV's flow depends on the number; frames run side by side instead
     stages = _Stages(progress)
     with stages.stage("decode", 1) as advance:
         clip = decode(source, size)
         advance(1)
+    steps = {kind: backends.get(kind, name) for kind, name in asdict(chosen).items()}
+    weights = _find_weights(steps)
+    cv2.setNumThreads(1)  # OpenCV's flow depends on the number; frames run side by side instead
     if inspect:
         make_folder(inspect)
         check_paths(source, *inspection_paths(inspect))

@@ -2,8 +2,9 @@
 
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,8 +40,8 @@ class FrameStore:
 
     def append(self, frame: NDArray[Any]) -> None:
         """Add a frame at the end."""
+        self._write(frame, self._num_frames * self._bytes_per_frame)
         self._num_frames += 1
-        self[self._num_frames - 1] = frame
 
     def __getitem__(self, index: int) -> NDArray[Any]:
         frame = np.empty(self.frame_shape, self.dtype)
@@ -48,6 +49,12 @@ class FrameStore:
         return frame
 
     def __setitem__(self, index: int, frame: NDArray[Any]) -> None:
+        self._write(frame, self._offset(index))
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (self[index] for index in range(len(self)))
+
+    def _write(self, frame: NDArray[Any], offset: int) -> None:
         if frame.shape != self.frame_shape or frame.dtype != self.dtype:
             raise ValueError(
                 f"a frame of {frame.shape} {frame.dtype} does not fit a store of "
@@ -55,14 +62,11 @@ class FrameStore:
             )
         data = np.ascontiguousarray(frame).data
         try:
-            num_written = os.pwrite(self._file.fileno(), data, self._offset(index))
+            num_written = os.pwrite(self._file.fileno(), data, offset)
         except OSError as error:
             raise VideoError(f"{_NO_ROOM} ({error.strerror})") from error
         if num_written != self._bytes_per_frame:
             raise VideoError(_NO_ROOM)
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        return (self[index] for index in range(len(self)))
 
     def _offset(self, index: int) -> int:
         if not 0 <= index < self._num_frames:
@@ -71,12 +75,20 @@ class FrameStore:
 
 
 def map_frames(function: Callable[[int], Result], num_frames: int) -> Iterator[Result]:
-    """Yield ``function(index)`` for each frame in order, computed ahead on all cores.
+    """Yield ``function(index)`` for each frame in order, computed a little ahead on all cores.
 
-    For functions that spend their time in networks and OpenCV, which release Python's lock.
+    For functions that spend their time in networks and OpenCV, which release Python's lock. Results
+    do not pile up where the caller is slower.
     """
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    num_threads = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(num_threads)
+    ahead: deque[Future[Result]] = deque()
     try:
-        yield from pool.map(function, range(num_frames))
+        for index in range(num_frames):
+            ahead.append(pool.submit(function, index))
+            if len(ahead) > 4 * num_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -6,7 +6,6 @@ for other files (playlists), and one beyond the limits below. Shape suffixes: T 
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from toolkit.errors import VideoError
 from toolkit.files import check_source
@@ -161,7 +158,7 @@ def decode(path: Path, size: tuple[int, int] | None) -> DecodedClip:
             if store is None:
                 to_rgb = make_converter(frame, size)
                 store = FrameStore(to_rgb(frame).shape)
-            _append(store, to_rgb(frame))
+            store.append(to_rgb(frame))
             stamps.append(frame.pts)
             last = frame
         if store is None:
@@ -333,16 +330,6 @@ def _check_size(size: tuple[int, int] | None) -> None:
             f"size {size[0]}x{size[1]}: both must be even (H.264 yuv420p) and at least "
             f"{MIN_SIDE_PX} px: take 432x240 or keep"
         )
-
-
-def _append(store: FrameStore, frame_HWC: NDArray[np.uint8]) -> None:
-    try:
-        store.append(frame_HWC)
-    except OSError as error:
-        raise VideoError(
-            f"the temporary folder {tempfile.gettempdir()} takes no more than {len(store)} frames "
-            f"({error.strerror}): free some space or set TMPDIR to a folder on another disk"
-        ) from error
 
 
 def _make_timing(

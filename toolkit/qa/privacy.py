@@ -16,6 +16,9 @@ _MIN_STD = 4.0
 """Below this deviation (levels of 255) a window holds nothing to recognise."""
 _SURVIVES = 0.75
 _RIM_PX = 3
+_BLOCK_PX = 8
+_NOISE = 4
+"""Mean difference of a block, in levels of 255, that compression alone makes."""
 _COVERED_SHARE = {"face": 0.5, "hand": 0.5}
 _COVERED_SHARE_BODY = 0.25
 _SLACK_FRAMES = 3
@@ -29,6 +32,15 @@ def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Arra
     """
     near = cv2.dilate(coverage_HW, np.ones((5, 5), np.uint8)) > 0
     return np.where(near[..., None], background_HWC, released_HWC)
+
+
+def show_different_things(first_HWC: Array, second_HWC: Array) -> bool:
+    """Whether two frames differ by more than noise in any block of 8x8 pixels."""
+    size = (max(1, first_HWC.shape[1] // _BLOCK_PX), max(1, first_HWC.shape[0] // _BLOCK_PX))
+    blocks = [
+        cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in (first_HWC, second_HWC)
+    ]
+    return bool(cv2.absdiff(*blocks).max() > _NOISE)
 
 
 def surviving_share(

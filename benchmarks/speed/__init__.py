@@ -1,0 +1,1 @@
+"""How fast, always beside a peer that ran in the same process."""
