@@ -3,7 +3,7 @@
 # make test       lint, then every test that takes less than 20 s
 # make test-slow  the other tests
 # make lint       ruff and mypy
-# make docs       write docs/cli.md again from the command line's own help
+# make docs       write docs/cli.md and the table in docs/checks.md again
 
 PYTHON ?= python3
 CLIP ?=
@@ -81,3 +81,4 @@ lint: setup
 
 docs: setup
 	$(BIN)/typer toolkit.cli utils docs --name m2m --output docs/cli.md
+	$(BIN)/python docs/tables.py

@@ -58,10 +58,8 @@ def _row(name: str, pictures: list[Array], size: tuple[int, int]) -> Array:
     row = np.hstack(
         [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
     )
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(
-            row, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA
-        )
+    cv2.rectangle(row, (0, 0), (88, 24), (0, 0, 0), cv2.FILLED)
+    cv2.putText(row, name, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return row
 
 

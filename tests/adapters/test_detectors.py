@@ -95,6 +95,26 @@ def test_nanodet_finds_the_actor(nanodet: NanoDet, actor: ActorClip) -> None:
     assert iou_of_boxes(found.box_xyxy + np.tile([40, 30], 2), box_xyxy) > 0.8
 
 
+@pytest.mark.parametrize("index", range(3))
+def test_real_pictures_give_the_golden_scores(
+    nanodet: NanoDet, movenet: MoveNetMultiPose, shared_dir: Path, index: int
+) -> None:
+    """Colours in the order and range each network learnt, so that its scores are the true ones."""
+    golden = np.load(shared_dir / "golden" / "tfjs_detectors.npz")
+    square_HWC = golden[f"image{index}_416x416_bgr"][..., ::-1]
+    found = nanodet.detect(np.ascontiguousarray(square_HWC).astype(np.uint8), 0.05)
+    best = max(golden[f"nanodet{index}_cls_person_{num}"].max() for num in (2704, 676, 169))
+    assert max(item.score for item in found) == pytest.approx(best, abs=2e-3)
+    wide_HWC = golden[f"image{index}_512x288_bgr"][..., ::-1]
+    found = movenet.detect(np.ascontiguousarray(wide_HWC).astype(np.uint8), 0.0)
+    golden_people = golden[f"movenet{index}_288x512"][0]
+    for item, person in zip(found, golden_people, strict=True):
+        assert item.score == pytest.approx(person[55], abs=2e-3)
+        np.testing.assert_allclose(item.box_xyxy[0], person[52] * 512, atol=1)
+        np.testing.assert_allclose(item.box_xyxy[3], person[53] * 288, atol=1)
+        np.testing.assert_allclose(item.points_N3[0, :2], person[[1, 0]] * (512, 288), atol=1)
+
+
 def test_nobody_is_found_in_the_empty_room(
     nanodet: NanoDet, movenet: MoveNetMultiPose, weights: Locate, actor: ActorClip
 ) -> None:

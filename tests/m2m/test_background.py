@@ -3,7 +3,7 @@ import pytest
 
 from tests.actors_clip import masks_of, panned, store
 from toolkit.actors.generate import ActorClip
-from toolkit.m2m.background import NUM_NEAR, Background
+from toolkit.m2m.background import Background
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_what_is_near_a_mask_in_time_or_place_is_not_trusted(
     masks_THW = actor.masks_THW[::2]
     for index in (0, 8, len(masks_THW) - 1):
         usable_HW = background.usable_HW(index)
-        near_THW = masks_THW[max(0, index - NUM_NEAR) : index + NUM_NEAR + 1]
+        near_THW = masks_THW[max(0, index - 1) : index + 2]
         assert not usable_HW[near_THW.any(0)].any()
         rim_HW = masks_THW[index] ^ np.roll(masks_THW[index], 2, axis=1)
         assert not usable_HW[rim_HW].any()

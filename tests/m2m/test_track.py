@@ -131,13 +131,14 @@ def test_after_too_long_a_gap_it_is_somebody_else() -> None:
     assert not list(tracker.gaps())
 
 
-def test_the_nearest_lost_person_takes_the_sighting() -> None:
-    """Not the first one who would do."""
+@pytest.mark.parametrize(("x", "nearest"), [(51, 0), (61, 1)])
+def test_the_nearest_lost_person_takes_the_sighting(x: int, nearest: int) -> None:
+    """Neither the first nor the last of those who would do."""
     tracker = Tracker()
     tracker.add_new(0, _seen(50))
     tracker.add_new(0, _seen(62))
-    tracker.add_new(3, _seen(61))
-    assert _ids(tracker) == {0: [0], 1: [0, 3]}
+    tracker.add_new(3, _seen(x))
+    assert _ids(tracker)[nearest] == [0, 3]
 
 
 def test_two_people_in_one_frame_are_never_one_track() -> None:

@@ -21,7 +21,15 @@ from toolkit.adapters.detectors import (
 from toolkit.adapters.landmarks import PoseLandmarker, Region, region_of_keypoints, region_of_pose
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.foreground import add_foreground
-from toolkit.m2m.masks import box_of, decode_rle, dilate, encode_rle, limb_cover, temporal_union
+from toolkit.m2m.masks import (
+    box_of,
+    decode_rle,
+    dilate,
+    encode_rle,
+    fill_holes,
+    limb_cover,
+    temporal_union,
+)
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Progress
@@ -345,7 +353,7 @@ def _people(
     anyone, unexplained = add_foreground(views, anyone)
     for sure_HW, mask_HW in zip(seen, anyone, strict=True):
         cores.append(_resized(sure_HW, (width, height)))
-        masks.append(dilate(_resized(mask_HW, (width, height))))
+        masks.append(dilate(_resized(fill_holes(mask_HW), (width, height))))
     scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
     tracks = [
         replace(

@@ -21,6 +21,7 @@ _LIMBS = (
 _REACH_FRAMES = 3
 """Neighbours on each side that have a vote in the temporal union."""
 _MIN_VOTES = 3
+_MAX_HOLE_SHARE = 1 / 200
 
 
 def encode_rle(mask_HW: Array) -> dict[str, Any]:
@@ -63,6 +64,16 @@ def dilate(mask_HW: Array) -> Array:
     """Dilate as the paper does: a 3x3 ellipse, four times. Returns uint8 0 or 255."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     return cv2.dilate((mask_HW != 0).astype(np.uint8) * 255, kernel, iterations=4)
+
+
+def fill_holes(mask_HW: Array) -> Array:
+    """Fill what a uint8 mask encloses, up to a two-hundredth of the frame: crooks of arms, laps."""
+    outside_HW = (mask_HW == 0).astype(np.uint8)
+    _, labels_HW, stats, _ = cv2.connectedComponentsWithStats(outside_HW, connectivity=4)
+    is_hole = stats[:, cv2.CC_STAT_AREA] <= mask_HW.size * _MAX_HOLE_SHARE
+    is_hole[0] = False  # the mask itself
+    is_hole[np.unique([*labels_HW[[0, -1]].ravel(), *labels_HW[:, [0, -1]].ravel()])] = False
+    return np.where(is_hole[labels_HW], np.uint8(255), mask_HW)
 
 
 def warp(mask_HW: Array, flow_HW2: Array) -> Array:

@@ -59,8 +59,8 @@ class Track:
 
     @property
     def is_sure(self) -> bool:
-        """Whether detectors confirm the person in a fifth of the frames, and in three at least."""
-        return self.num_confirmed >= max(min(3, len(self.frames)), 0.2 * len(self.frames))
+        """Whether detectors confirm the person in a twentieth of the frames, and three at least."""
+        return self.num_confirmed >= max(min(3, len(self.frames)), len(self.frames) / 20)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,23 @@
+"""The documentation says what the package does."""
+
+import re
+
+from docs.tables import CHECKS_PAGE, read_limits, with_limits
+from toolkit.qa.checks import load_limits
+
+
+def test_the_table_of_limits_is_up_to_date():
+    """docs/checks.md has every limit as it ships; ``make docs`` writes it."""
+    assert {name: float(limit) for name, limit, _ in read_limits()} == load_limits()
+    assert all(comment for _, _, comment in read_limits())
+    page = CHECKS_PAGE.read_text("utf-8")
+    assert page == with_limits(page)
+
+
+def test_every_check_says_how_it_can_fail():
+    """Each check has a section that tells what it misses and when it alarms without need."""
+    _, *sections = re.split(r"^## ", CHECKS_PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    assert {section.splitlines()[0] for section in sections} == set(load_limits())
+    for section in sections:
+        assert "\n- Misses " in section
+        assert "\n- Alarms " in section
