@@ -93,7 +93,6 @@ def test_a_backend_of_our_own_cannot_be_replaced_from_outside(
     assert backends.get("inpaint", "flow").__name__ == "FlowInpainter"
 
 
-@pytest.mark.xfail(reason="only registered targets are looked after", strict=True)
 def test_a_package_missing_behind_an_entry_point_is_one_line_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

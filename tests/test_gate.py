@@ -261,7 +261,6 @@ def test_the_weights_of_the_checks_are_registered() -> None:
     assert set(CHECK_MODELS) <= set(load_registry())
 
 
-@pytest.mark.xfail(reason="frames that show nothing new are all looked at whole", strict=True)
 def test_somebody_small_who_stands_still_is_caught(actor: ActorClip) -> None:
     """Nobody found them; seen whole they score 0.4, on the right tile 0.7."""
     size = (86, 48)

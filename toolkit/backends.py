@@ -46,14 +46,23 @@ def get(kind: str, name: str) -> Any:  # noqa: ANN401 - the Protocol differs by 
         try:
             return getattr(import_module(module_name), attribute)
         except ModuleNotFoundError as error:
-            raise BackendError(
-                f"{kind} backend '{name}' needs the Python package '{error.name}', which is not "
-                f"installed: run  pip install 'm2m-toolkit[{extra}]'"
-            ) from error
+            command = f"pip install 'm2m-toolkit[{extra}]'"
+            raise BackendError(_missing(kind, name, error, command)) from error
     for point in entry_points(group="m2m.backends", name=f"{kind}.{name}"):
-        return point.load()
+        try:
+            return point.load()
+        except ModuleNotFoundError as error:
+            command = f"pip install {error.name}"
+            raise BackendError(_missing(kind, name, error, command)) from error
     raise BackendError(
         f"unknown {kind} backend '{name}': choose one of {', '.join(names(kind)) or '(none)'}"
+    )
+
+
+def _missing(kind: str, name: str, error: ModuleNotFoundError, command: str) -> str:
+    return (
+        f"{kind} backend '{name}' needs the Python package '{error.name}', which is not "
+        f"installed: run  {command}"
     )
 
 

@@ -5,7 +5,7 @@ the source, for what no mask covers.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit import models
 from toolkit.adapters.blazepose import view_size
-from toolkit.adapters.detectors import BodyDetectors, CenterFace
+from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, Evidence, People
 from toolkit.qa.checks import Check
@@ -31,8 +31,9 @@ CHECK_MODELS = ("centerface", "movenet_multipose", "nanodet")
 """Weights the checks need, whatever the profile."""
 
 _LOWEST_SCORE = 0.2
-_LOOK_EVERY_FRAMES = 4
-"""Frames between that show nothing new are not looked at again: the worst score stays the same."""
+_LOOK_EVERY_FRAMES = 8
+"""So often the whole frame and all tiles are looked at; frames between that show nothing new are
+not, because their scores are the same."""
 _SHARES = {"unresolved_people"}
 """Checks of how many frames, not of the worst one."""
 
@@ -66,10 +67,10 @@ class _Watchers:
             for face in self._faces.detect(view, _LOWEST_SCORE)
         ]
 
-    def body_score(self, frame_HWC: Array, index: int) -> float:
-        """Return the highest score of a body."""
+    def body_score(self, frame_HWC: Array, tiles: Iterable[int]) -> float:
+        """Return the highest score of a body in the whole frame or in some of its tiles."""
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
-        found = self._bodies.detect(view, index, defaultdict(lambda: _LOWEST_SCORE))
+        found = self._bodies.detect(view, tiles, defaultdict(lambda: _LOWEST_SCORE))
         return max((body.score for _, body in found), default=0.0)
 
 
@@ -108,7 +109,8 @@ def _check_frame(
     faces, body_score = [], 0.0
     anchor = index - index % _LOOK_EVERY_FRAMES
     if index == anchor or show_different_things(shown, _shown(done, released, anchor)):
-        faces, body_score = watchers.faces(shown), watchers.body_score(shown, index)
+        faces = watchers.faces(shown)
+        body_score = watchers.body_score(shown, range(NUM_TILES) if index == anchor else ())
     return {
         "surviving_pixels": surviving_share(source, shown, core, coverage),
         "faces": max((face.score for face in faces), default=0.0),

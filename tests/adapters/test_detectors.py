@@ -199,7 +199,7 @@ def test_a_small_person_is_met_on_a_tile(weights: Locate, actor: ActorClip) -> N
     found = [
         (kind, iou_of_boxes(person.box_xyxy, box_xyxy))
         for index in range(12)
-        for kind, person in bodies.detect(frame_HWC, index, MIN_SCORES)
+        for kind, person in bodies.detect_in_turn(frame_HWC, index, MIN_SCORES)
     ]
     assert max(iou for kind, iou in found if kind == "tile") > 0.7
     assert max((iou for kind, iou in found if kind == "nanodet"), default=0) < 0.7
@@ -209,7 +209,7 @@ def test_detectors_take_turns(weights: Locate, actor: ActorClip) -> None:
     """NanoDet sees every frame whole; MoveNet and a tile share the frames between them."""
     bodies = BodyDetectors(weights("nanodet"), weights("movenet_multipose"))
     kinds = [
-        {kind for kind, _ in bodies.detect(actor.frames_THWC[WAVING], index, MIN_SCORES)}
+        {kind for kind, _ in bodies.detect_in_turn(actor.frames_THWC[WAVING], index, MIN_SCORES)}
         for index in range(12)
     ]
     assert all("nanodet" in seen for seen in kinds)

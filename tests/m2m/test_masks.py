@@ -7,6 +7,7 @@ from toolkit.m2m.masks import (
     decode_rle,
     dilate,
     encode_rle,
+    fill_holes,
     limb_cover,
     temporal_union,
     warp,
@@ -106,6 +107,17 @@ def test_dilation_is_the_papers() -> None:
     dilated_HW = dilate(mask_HW)
     assert dilated_HW.dtype == np.uint8
     np.testing.assert_array_equal(dilated_HW, np.where(abs(x) + abs(y) <= 4, 255, 0))
+
+
+def test_small_holes_are_filled_and_big_ones_stay() -> None:
+    """What a mask encloses up to a two-hundredth of the frame; a bay at the border is no hole."""
+    mask_HW = np.full((100, 200), 255, np.uint8)
+    mask_HW[20:29, 20:30] = mask_HW[40:51, 100:110] = mask_HW[:5, 150:155] = 0
+    filled_HW = fill_holes(mask_HW)
+    assert (filled_HW[20:29, 20:30] == 255).all()
+    mask_HW[20:29, 20:30] = 255
+    np.testing.assert_array_equal(filled_HW, mask_HW)
+    assert not fill_holes(np.zeros((100, 200), np.uint8)).any()
 
 
 def test_warp_reads_along_the_flow() -> None:

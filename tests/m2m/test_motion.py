@@ -36,8 +36,8 @@ def test_each_pair_of_neighbours_has_a_flow_each_way(frames: FrameStore) -> None
     """One entry less than frames, in half precision, the same whichever thread computed it."""
     onward, back = neighbour_flows(frames)
     assert len(onward) == len(back) == 3
-    flow = Flow()
     for index in range(3):
+        flow = Flow()  # OpenCV's remembers the pair before, so each pair has its own
         there_HW2 = flow(frames[index], frames[index + 1]).astype(np.float16)
         here_HW2 = flow(frames[index + 1], frames[index]).astype(np.float16)
         np.testing.assert_array_equal(onward[index], there_HW2)

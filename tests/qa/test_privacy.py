@@ -129,7 +129,6 @@ def test_evidence_at_the_border_counts_by_what_is_inside() -> None:
     assert uncovered_score(sign, mask_HW) == 0
 
 
-@pytest.mark.xfail(reason="a box without a pixel counts as covered", strict=True)
 def test_evidence_smaller_than_a_pixel_is_not_covered_by_nothing() -> None:
     """A tiny face between two pixels still needs a mask."""
     assert uncovered_score([Evidence("face", (10.1, 10.1, 10.4, 10.4), 0.9)], NO_MESH) == 0.9

@@ -227,7 +227,7 @@ class BlazePoseMasker:
         """Return what each detector finds, with the region to look at more closely."""
         bodies = [
             (kind, person, region_of_keypoints(person, 0.2) or Region.around(person.box_xyxy))
-            for kind, person in self._bodies.detect(image_HWC, index, _MIN_SCORES)
+            for kind, person in self._bodies.detect_in_turn(image_HWC, index, _MIN_SCORES)
         ]
         poses = [
             ("blazepose", person, region_of_pose(person))

@@ -4,7 +4,7 @@ Shapes and constants of each model: docs/models.md. All take uint8 RGB [H, W, 3]
 and return ``Detection`` boxes in pixels of that image.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -201,36 +201,60 @@ class CenterFace:
         return suppress(found, 0.3)
 
 
+NUM_TILES = 6
 _CUT_PX = 4
 
 
 class BodyDetectors:
-    """NanoDet and MoveNet over the frames of a clip, whole and in tiles.
-
-    NanoDet sees every whole frame. In turn, frame by frame, MoveNet sees the whole frame too or
-    NanoDet sees one of six overlapping tiles, enlarged: a small person who stays is met by every
-    view within twelve frames, and is then followed from frame to frame.
-    """
+    """NanoDet and MoveNet on whole frames, NanoDet on enlarged tiles too."""
 
     def __init__(self, nanodet: Path, movenet: Path) -> None:
         self._nanodet, self._movenet = NanoDet(nanodet), MoveNetMultiPose(movenet)
 
-    def detect(
+    def detect_in_turn(
         self, image_HWC: Array, index: int, min_scores: Mapping[str, float]
     ) -> list[tuple[str, Detection]]:
-        """Return (view, person) pairs of frame ``index``; "nanodet", "movenet" or "tile"."""
-        found = [
-            ("nanodet", item) for item in self._nanodet.detect(image_HWC, min_scores["nanodet"])
-        ]
+        """Return (view, person) pairs of frame ``index``; "nanodet", "movenet" or "tile".
+
+        NanoDet sees every whole frame; in turn MoveNet does too, or NanoDet one of the tiles. A
+        small person who stays is met by every view within twelve frames.
+        """
         if index % 2 == 0:
-            people = self._movenet.detect(image_HWC, min_scores["movenet"])
-            return [*(("movenet", item) for item in people), *found]
-        x0, y0, x1, y1 = tile(image_HWC.shape, index // 2)
-        for item in self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["tile"]):
-            box_xyxy = item.box_xyxy + np.array([x0, y0, x0, y0])
-            if not _is_cut((x0, y0, x1, y1), box_xyxy, image_HWC.shape):
-                found.append(("tile", replace(item, box_xyxy=box_xyxy)))
+            return self.detect(image_HWC, (), min_scores)
+        found = self._whole("nanodet", image_HWC, min_scores)
+        return found + self._in_tile(image_HWC, index // 2, min_scores)
+
+    def detect(
+        self, image_HWC: Array, tiles: Iterable[int], min_scores: Mapping[str, float]
+    ) -> list[tuple[str, Detection]]:
+        """Return (view, person) pairs that both find in the whole frame and NanoDet in tiles."""
+        found = [
+            *self._whole("movenet", image_HWC, min_scores),
+            *self._whole("nanodet", image_HWC, min_scores),
+        ]
+        for turn in tiles:
+            found += self._in_tile(image_HWC, turn, min_scores)
         return found
+
+    def _whole(
+        self, view: str, image_HWC: Array, min_scores: Mapping[str, float]
+    ) -> list[tuple[str, Detection]]:
+        network = self._movenet if view == "movenet" else self._nanodet
+        return [(view, item) for item in network.detect(image_HWC, min_scores[view])]
+
+    def _in_tile(
+        self, image_HWC: Array, turn: int, min_scores: Mapping[str, float]
+    ) -> list[tuple[str, Detection]]:
+        x0, y0, x1, y1 = tile(image_HWC.shape, turn)
+        inside = self._nanodet.detect(image_HWC[y0:y1, x0:x1], min_scores["tile"])
+        moved = [
+            replace(item, box_xyxy=item.box_xyxy + np.array([x0, y0, x0, y0])) for item in inside
+        ]
+        return [
+            ("tile", item)
+            for item in moved
+            if not _is_cut((x0, y0, x1, y1), item.box_xyxy, image_HWC.shape)
+        ]
 
 
 def _is_cut(tile_xyxy: tuple[int, ...], box_xyxy: Array, shape_HW: tuple[int, ...]) -> bool:
@@ -243,7 +267,7 @@ def _is_cut(tile_xyxy: tuple[int, ...], box_xyxy: Array, shape_HW: tuple[int, ..
 
 
 def tile(shape_HW: tuple[int, ...], turn: int) -> tuple[int, int, int, int]:
-    """Return the box (xyxy px) of one of six tiles, three by two, each half as wide and high."""
+    """Return the box (xyxy px) of one of ``NUM_TILES``: three by two, overlapping."""
     height, width = shape_HW[:2]
     tile_height, tile_width = height * 6 // 10, width // 2
     x0 = (turn % 3) * (width - tile_width) // 2

@@ -20,6 +20,7 @@ _SAME_MASK_IOU = 0.6
 _SAME_MASK_CONTAINED = 0.85
 _SAME_POSE_DISTANCE = 0.12
 _RELINK_IOU = 0.3
+_PACE_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,10 @@ class Tracker:
         for track_id, frames in self._frames.items():
             last = max(frames)
             if index - MAX_GAP_FRAMES <= last < index:
-                iou = iou_of_boxes(frames[last].box_xyxy, sighting.box_xyxy)
+                iou = max(
+                    iou_of_boxes(expected, sighting.box_xyxy)
+                    for expected in (frames[last].box_xyxy, _expected_box(frames, index))
+                )
                 if iou > best_iou:
                     best_id, best_iou = track_id, iou
         if best_id is None:
@@ -195,3 +199,11 @@ class Tracker:
             Track(new_id, dict(sorted(self._frames[old_id].items())), self._num_confirmed[old_id])
             for new_id, old_id in enumerate(order)
         ]
+
+
+def _expected_box(frames: dict[int, PersonFrame], index: int) -> Array:
+    """Return where a person is in frame ``index`` who goes on as in their last frames."""
+    last = max(frames)
+    first = min(seen for seen in frames if seen >= last - _PACE_FRAMES)
+    pace = (frames[last].box_xyxy - frames[first].box_xyxy) / max(last - first, 1)
+    return np.asarray(frames[last].box_xyxy + (index - last) * pace)

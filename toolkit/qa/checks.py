@@ -55,8 +55,9 @@ def load_limits() -> Mapping[str, float]:
         ConfigError: a limit is not a number.
     """
     text = resources.files("toolkit.qa").joinpath("limits.yaml").read_text("utf-8")
-    limits = yaml.safe_load(text)
+    limits = yaml.safe_load(text) or {}
     for name, limit in limits.items():
-        if not isinstance(limit, int | float):
+        is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
+        if not is_number or not np.isfinite(limit):
             raise ConfigError(f"limits.yaml: {name} must be a number, not {limit!r}: correct it")
     return {name: float(limit) for name, limit in limits.items()}

@@ -3,6 +3,7 @@
 Shape suffixes: H height, W width, C colours.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -89,8 +90,9 @@ def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
     """
     worst = 0.0
     for sign in evidence:
-        x0, y0, x1, y1 = (round(value) for value in sign.box_xyxy)
-        inside = mask_HW[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+        x0, y0 = (max(0, math.floor(value)) for value in sign.box_xyxy[:2])
+        x1, y1 = (max(0, math.ceil(value)) for value in sign.box_xyxy[2:])
+        inside = mask_HW[y0:y1, x0:x1]
         if not inside.size:
             continue
         if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(
