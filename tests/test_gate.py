@@ -280,4 +280,4 @@ def test_somebody_small_who_stands_still_is_caught(actor: ActorClip) -> None:
         result=store(still_THWC),
         drawn_ids=set(),
     )
-    assert "people" in _failed(_check(done, still_THWC))
+    assert "small_people" in _failed(_check(done, still_THWC))

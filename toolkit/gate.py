@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit import models
 from toolkit.adapters.blazepose import view_size
-from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace
+from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace, palm_detector
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, Evidence, People
 from toolkit.qa.checks import Check
@@ -27,7 +27,7 @@ from toolkit.qa.privacy import (
 )
 from toolkit.video import DecodedClip
 
-CHECK_MODELS = ("centerface", "movenet_multipose", "nanodet")
+CHECK_MODELS = ("centerface", "movenet_multipose", "nanodet", "palm_detection_full")
 """Weights the checks need, whatever the profile."""
 
 _LOWEST_SCORE = 0.2
@@ -57,6 +57,7 @@ class _Watchers:
         self._size = view_size(shape_HW, pixel_aspect)
         self._scale_xyxy = np.tile([shape_HW[1] / self._size[0], shape_HW[0] / self._size[1]], 2)
         self._faces = CenterFace(models.locate("centerface"))
+        self._hands = palm_detector(models.locate("palm_detection_full"))
         self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))
 
     def faces(self, frame_HWC: Array) -> list[Evidence]:
@@ -67,11 +68,18 @@ class _Watchers:
             for face in self._faces.detect(view, _LOWEST_SCORE)
         ]
 
-    def body_score(self, frame_HWC: Array, tiles: Iterable[int]) -> float:
-        """Return the highest score of a body in the whole frame or in some of its tiles."""
+    def hand_score(self, frame_HWC: Array) -> float:
+        """Return the highest score of a hand."""
+        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
+        return max((hand.score for hand in self._hands.detect(view, _LOWEST_SCORE)), default=0.0)
+
+    def body_scores(self, frame_HWC: Array, tiles: Iterable[int]) -> tuple[float, float]:
+        """Return the highest score of a body in the whole frame, and in the tiles."""
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
         found = self._bodies.detect(view, tiles, defaultdict(lambda: _LOWEST_SCORE))
-        return max((body.score for _, body in found), default=0.0)
+        whole = [body.score for kind, body in found if kind != "tile"]
+        in_tiles = [body.score for kind, body in found if kind == "tile"]
+        return max(whole, default=0.0), max(in_tiles, default=0.0)
 
 
 def run_checks(
@@ -106,15 +114,17 @@ def _check_frame(
     mask, core = people.masks[index], people.cores[index]
     sightings = [track.frames[index] for track in people.tracks if index in track.frames]
     shown = _shown(done, released, index)
-    faces, body_score = [], 0.0
+    faces, hand_score, body_scores = [], 0.0, (0.0, 0.0)
     anchor = index - index % _LOOK_EVERY_FRAMES
     if index == anchor or show_different_things(shown, _shown(done, released, anchor)):
-        faces = watchers.faces(shown)
-        body_score = watchers.body_score(shown, range(NUM_TILES) if index == anchor else ())
+        faces, hand_score = watchers.faces(shown), watchers.hand_score(shown)
+        body_scores = watchers.body_scores(shown, range(NUM_TILES) if index == anchor else ())
     return {
         "surviving_pixels": surviving_share(source, shown, core, coverage),
         "faces": max((face.score for face in faces), default=0.0),
-        "people": body_score,
+        "hands": hand_score,
+        "people": body_scores[0],
+        "small_people": body_scores[1],
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask
         ),
