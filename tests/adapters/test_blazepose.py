@@ -298,5 +298,5 @@ def test_a_real_player_lies_inside_the_mask(
         num_shadow += np.count_nonzero(shadow_HW)
         num_shadow_covered += np.count_nonzero(shadow_HW & masks_THW[index])
     record_property("player_worst_frame", round(float(min(shares)), 4))
-    record_property("shadow_covered", round(num_shadow_covered / num_shadow, 4))
+    record_property("shadow_covered", round(float(num_shadow_covered / num_shadow), 4))
     assert min(shares) > 0.98
