@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from toolkit import models
-from toolkit.adapters.blazepose import view_size
 from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace, palm_detector
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, Evidence, People
+from toolkit.m2m.views import view_size
 from toolkit.qa.checks import Check
 from toolkit.qa.privacy import (
     lost_people,

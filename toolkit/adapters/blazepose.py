@@ -7,7 +7,6 @@ from frame to frame, forward and backward. Faces and hands that no body explains
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from toolkit import models
@@ -20,21 +19,15 @@ from toolkit.adapters.detectors import (
 )
 from toolkit.adapters.landmarks import PoseLandmarker, Region, region_of_keypoints, region_of_pose
 from toolkit.frames import FrameStore, map_frames
-from toolkit.m2m.foreground import add_foreground
 from toolkit.m2m.masks import (
     box_of,
-    decode_rle,
-    dilate,
-    encode_rle,
-    fill_holes,
     limb_cover,
-    temporal_union,
 )
-from toolkit.m2m.motion import neighbour_flows
+from toolkit.m2m.people import gather_people
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
-from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Progress
+from toolkit.m2m.types import Array, Evidence, People, Progress
+from toolkit.m2m.views import square_pixel_views
 
-_MAX_AREA_PX = 512 * 288
 _MIN_SCORES = {
     "movenet": 0.2,
     "nanodet": 0.3,
@@ -114,7 +107,7 @@ class BlazePoseMasker:
             self._follow_back(views[index], tracker, index)
         for track_id, before, after in list(tracker.gaps()):
             self._fill_gap(views, tracker, track_id, before, after)
-        return _people(tracker, views, frames, evidence)
+        return gather_people(tracker.tracks(), views, frames, evidence)
 
     def _look(
         self, image_HWC: Array, region: Region, source: str, min_presence: float
@@ -313,90 +306,3 @@ def _mere_region(
         return None
     box = np.array([low_x, low_y, high_x, high_y], np.float32)
     return Sighting(mask_HW, box, None, None, None, detection.score, "detected")
-
-
-def view_size(shape_HW: tuple[int, ...], pixel_aspect: float) -> tuple[int, int]:
-    """Return (width, height) of a frame with square pixels and at most 512x288 of them."""
-    height, width = shape_HW[:2]
-    shrink = min(1.0, np.sqrt(_MAX_AREA_PX / (width * height)))
-    return (
-        max(1, round(width * np.sqrt(pixel_aspect) * shrink)),
-        max(1, round(height / np.sqrt(pixel_aspect) * shrink)),
-    )
-
-
-def square_pixel_views(frames: FrameStore, pixel_aspect: float) -> FrameStore:
-    """Return the frames as the networks want them, with square pixels (``view_size``)."""
-    size = view_size(frames.frame_shape, pixel_aspect)
-    views = FrameStore((*size[::-1], 3))
-    for frame in frames:
-        views.append(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
-    return views
-
-
-def _people(
-    tracker: Tracker, views: FrameStore, frames: FrameStore, evidence: list[list[Evidence]]
-) -> People:
-    """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
-    tracked = tracker.tracks()
-    seen, anyone = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
-    for index in range(len(views)):
-        here = [(track, track.frames[index]) for track in tracked if index in track.frames]
-        outlines = [item for track, item in here if track.is_sure and item.landmarks_K4 is not None]
-        seen.append(_union(outlines, views))
-        anyone.append(_union([item for _, item in here], views))
-    seen = temporal_union(seen, *neighbour_flows(views))
-    for index, sure_HW in enumerate(seen):
-        anyone[index] = np.maximum(anyone[index], sure_HW)
-    height, width = frames.frame_shape[:2]
-    cores, masks = FrameStore((height, width)), FrameStore((height, width))
-    anyone, unexplained = add_foreground(views, anyone)
-    for sure_HW, mask_HW in zip(seen, anyone, strict=True):
-        cores.append(_resized(sure_HW, (width, height)))
-        masks.append(dilate(_resized(fill_holes(mask_HW), (width, height))))
-    scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
-    tracks = [
-        replace(
-            track,
-            frames={index: _scaled(item, (height, width)) for index, item in track.frames.items()},
-        )
-        for track in tracked
-    ]
-    scale_box = np.tile(scale_xy, 2)
-    signs = [
-        [Evidence(s.kind, tuple((np.array(s.box_xyxy) * scale_box).tolist()), s.score) for s in row]
-        for row in evidence
-    ]
-    return People(tracks, masks, cores, signs, unexplained)
-
-
-def _union(people: list[PersonFrame], views: FrameStore) -> Array:
-    mask_HW = np.zeros(views.frame_shape[:2], bool)
-    for item in people:
-        mask_HW |= decode_rle(item.mask)
-    return mask_HW.astype(np.uint8) * 255
-
-
-def _resized(mask_HW: Array, size: tuple[int, int]) -> Array:
-    resized = cv2.resize(mask_HW, size, interpolation=cv2.INTER_LINEAR)
-    return np.where(resized > 127, np.uint8(255), np.uint8(0))
-
-
-def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:
-    """Return the sighting in pixels of a frame of ``shape_HW``."""
-    mask_HW = decode_rle(item.mask)
-    if mask_HW.shape == shape_HW:
-        return item
-    scale_xy = np.array(
-        [shape_HW[1] / mask_HW.shape[1], shape_HW[0] / mask_HW.shape[0]], np.float32
-    )
-    landmarks_K4 = item.landmarks_K4
-    if landmarks_K4 is not None:
-        landmarks_K4 = landmarks_K4 * np.append(scale_xy, [1, 1]).astype(np.float32)
-    resized = cv2.resize(mask_HW.astype(np.uint8), shape_HW[::-1], interpolation=cv2.INTER_NEAREST)
-    return replace(
-        item,
-        box_xyxy=item.box_xyxy * np.tile(scale_xy, 2),
-        mask=encode_rle(resized),
-        landmarks_K4=landmarks_K4,
-    )

@@ -1,0 +1,83 @@
+"""From tracks in the detectors' views to the masks, tracks and evidence of the working frames."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from toolkit.frames import FrameStore
+from toolkit.m2m.foreground import add_foreground
+from toolkit.m2m.masks import decode_rle, dilate, encode_rle, fill_holes, temporal_union
+from toolkit.m2m.motion import neighbour_flows
+from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
+
+
+def gather_people(
+    tracked: Sequence[Track],
+    views: FrameStore,
+    frames: FrameStore,
+    evidence: Sequence[Sequence[Evidence]],
+) -> People:
+    """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
+    seen, anyone = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
+    for index in range(len(views)):
+        here = [(track, track.frames[index]) for track in tracked if index in track.frames]
+        outlines = [item for track, item in here if track.is_sure and item.landmarks_K4 is not None]
+        seen.append(_union(outlines, views))
+        anyone.append(_union([item for _, item in here], views))
+    seen = temporal_union(seen, *neighbour_flows(views))
+    for index, sure_HW in enumerate(seen):
+        anyone[index] = np.maximum(anyone[index], sure_HW)
+    height, width = frames.frame_shape[:2]
+    cores, masks = FrameStore((height, width)), FrameStore((height, width))
+    anyone, unexplained = add_foreground(views, anyone)
+    for sure_HW, mask_HW in zip(seen, anyone, strict=True):
+        cores.append(_resized(sure_HW, (width, height)))
+        masks.append(dilate(_resized(fill_holes(mask_HW), (width, height))))
+    scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
+    tracks = [
+        replace(
+            track,
+            frames={index: _scaled(item, (height, width)) for index, item in track.frames.items()},
+        )
+        for track in tracked
+    ]
+    scale_box = np.tile(scale_xy, 2)
+    signs = [
+        [Evidence(s.kind, tuple((np.array(s.box_xyxy) * scale_box).tolist()), s.score) for s in row]
+        for row in evidence
+    ]
+    return People(tracks, masks, cores, signs, unexplained)
+
+
+def _union(people: list[PersonFrame], views: FrameStore) -> Array:
+    mask_HW = np.zeros(views.frame_shape[:2], bool)
+    for item in people:
+        mask_HW |= decode_rle(item.mask)
+    return mask_HW.astype(np.uint8) * 255
+
+
+def _resized(mask_HW: Array, size: tuple[int, int]) -> Array:
+    resized = cv2.resize(mask_HW, size, interpolation=cv2.INTER_LINEAR)
+    return np.where(resized > 127, np.uint8(255), np.uint8(0))
+
+
+def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:
+    """Return the sighting in pixels of a frame of ``shape_HW``."""
+    mask_HW = decode_rle(item.mask)
+    if mask_HW.shape == shape_HW:
+        return item
+    scale_xy = np.array(
+        [shape_HW[1] / mask_HW.shape[1], shape_HW[0] / mask_HW.shape[0]], np.float32
+    )
+    landmarks_K4 = item.landmarks_K4
+    if landmarks_K4 is not None:
+        landmarks_K4 = landmarks_K4 * np.append(scale_xy, [1, 1]).astype(np.float32)
+    resized = cv2.resize(mask_HW.astype(np.uint8), shape_HW[::-1], interpolation=cv2.INTER_NEAREST)
+    return replace(
+        item,
+        box_xyxy=item.box_xyxy * np.tile(scale_xy, 2),
+        mask=encode_rle(resized),
+        landmarks_K4=landmarks_K4,
+    )
