@@ -7,7 +7,7 @@ import pytest
 
 from tests.actors_clip import panned, read_masks, store, with_mirror_image
 from toolkit.actors.generate import ActorClip
-from toolkit.adapters.blazepose import BlazePoseMasker, square_pixel_views, view_size
+from toolkit.adapters.blazepose import BlazePoseMasker
 from toolkit.m2m.masks import decode_rle
 from toolkit.m2m.types import People
 from toolkit.video import decode
@@ -207,33 +207,6 @@ def test_two_people_who_cross_stay_themselves(find: Find, actor: ActorClip) -> N
         "AA",
         "BB",
     ]
-
-
-@pytest.mark.parametrize(
-    ("shape", "pixel_aspect", "size"),
-    [
-        ((240, 432, 3), 1.0, (432, 240)),
-        ((240, 216, 3), 2.0, (305, 170)),
-        ((1080, 1920, 3), 1.0, (512, 288)),
-        ((2160, 3840, 3), 1.0, (512, 288)),
-        ((16, 16, 3), 1.0, (16, 16)),
-    ],
-)
-def test_views_have_square_pixels_and_no_more_than_the_networks_need(
-    shape: tuple[int, int, int], pixel_aspect: float, size: tuple[int, int]
-) -> None:
-    """The picture's shape as displayed, at most 512x288 pixels of it, never enlarged."""
-    width, height = view_size(shape, pixel_aspect)
-    assert (width, height) == size
-    assert width / height == pytest.approx(shape[1] * pixel_aspect / shape[0], rel=0.01)
-
-
-def test_views_show_the_frames(actor: ActorClip) -> None:
-    """The same pictures at the size of ``view_size``."""
-    views = square_pixel_views(store(actor.frames_THWC[:2]), 1.2)
-    assert views.frame_shape == (*view_size((240, 432, 3), 1.2)[::-1], 3)
-    back_HWC = cv2.resize(views[1], SIZE, interpolation=cv2.INTER_CUBIC)
-    assert np.abs(back_HWC.astype(int) - actor.frames_THWC[1]).mean() < 8
 
 
 def _true_masks(folder: Path) -> np.ndarray:
