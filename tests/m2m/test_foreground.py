@@ -4,7 +4,9 @@ import pytest
 
 from tests.actors_clip import masks_of, panned, read_masks, store
 from toolkit.actors.generate import ActorClip
-from toolkit.m2m.foreground import add_foreground
+from toolkit.m2m.background import Background
+from toolkit.m2m.foreground import add_foreground, take_out_background
+from toolkit.m2m.types import PersonFrame, Track
 
 HEIGHT, WIDTH, NUM_FRAMES = 96, 192, 60
 CORNER = np.s_[4:20, 4:28]
@@ -30,7 +32,7 @@ def walk() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _grown(frames_THWC: np.ndarray, masks_THW: np.ndarray) -> np.ndarray:
-    return read_masks(add_foreground(store(frames_THWC), store(masks_THW))[0])
+    return read_masks(add_foreground(Background(store(frames_THWC), store(masks_THW)))[0])
 
 
 def test_what_the_masks_lost_of_a_person_is_covered(actor: ActorClip) -> None:
@@ -83,7 +85,7 @@ def test_what_moves_far_from_people_is_reported_and_not_covered(
     """A sign that lights up for a moment is no person, but may be one: its share is told."""
     frames_THWC, masks_THW = walk
     frames_THWC[40:44][:, *CORNER] = 10
-    grown, unexplained = add_foreground(store(frames_THWC), store(masks_THW))
+    grown, unexplained = add_foreground(Background(store(frames_THWC), store(masks_THW)))
     assert not read_masks(grown)[:, *CORNER].any()
     share = 16 * 24 / (HEIGHT * WIDTH)
     np.testing.assert_allclose(unexplained[40:44], share, rtol=0.3)
@@ -93,7 +95,9 @@ def test_what_moves_far_from_people_is_reported_and_not_covered(
 def test_a_person_whom_nobody_found_is_unexplained(walk: tuple[np.ndarray, np.ndarray]) -> None:
     """Without a single mask, the figure is still reported in every frame."""
     frames_THWC, true_THW = walk
-    grown, unexplained = add_foreground(store(frames_THWC), store(np.zeros_like(true_THW)))
+    grown, unexplained = add_foreground(
+        Background(store(frames_THWC), store(np.zeros_like(true_THW)))
+    )
     assert not read_masks(grown).any()
     assert min(unexplained) > 0.5 * (true_THW[0] > 0).mean()
 
@@ -113,6 +117,50 @@ def test_a_change_of_light_is_no_person(walk: tuple[np.ndarray, np.ndarray]) -> 
 def test_before_a_moving_camera_nothing_is_said(actor: ActorClip) -> None:
     """The masks come back as they were."""
     masks = store(panned(masks_of(actor)))
-    grown, unexplained = add_foreground(store(panned(actor.frames_THWC)), masks)
+    grown, unexplained = add_foreground(Background(store(panned(actor.frames_THWC)), masks))
     assert grown is masks
     assert unexplained == [0.0] * len(masks)
+
+
+def test_a_shadow_far_from_people_is_explained(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """A part of the wall grows darker and keeps its texture: that is light, and no person."""
+    frames_THWC, masks_THW = walk
+    shade_HW = np.s_[2:28, 4:70]
+    frames_THWC[40:44][:, *shade_HW] = frames_THWC[40:44][:, *shade_HW] * 0.6
+    _, unexplained = add_foreground(Background(store(frames_THWC), store(masks_THW)))
+    assert max(unexplained) < 0.4 * 26 * 66 / (HEIGHT * WIDTH)  # its rim is left
+
+
+def _track(box_xyxy_T4: dict[int, tuple[float, ...]]) -> Track:
+    sightings = {
+        index: PersonFrame(np.array(box, np.float32), {}, score=0.9)
+        for index, box in box_xyxy_T4.items()
+    }
+    return Track(0, sightings, num_confirmed=len(sightings))
+
+
+def test_background_in_an_outline_is_taken_out(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """An outline with a piece of the wall that was seen while the figure was elsewhere."""
+    frames_THWC, true_THW = walk
+    outlines_THW = true_THW.copy()
+    outlines_THW[:8, 60:90, 40:80] = 255
+    track = _track({i: (12 + i * 5 / 2, 36, 28 + i * 5 / 2, 88) for i in range(NUM_FRAMES)})
+    background = Background(store(frames_THWC), store(outlines_THW))
+    purer = read_masks(take_out_background(store(outlines_THW), background, [track]))
+    for index in range(8):
+        wall_HW = (outlines_THW[index] > 0) & (true_THW[index] == 0)
+        assert purer[index][wall_HW].mean() < 0.35  # its rim stays
+        assert purer[index][true_THW[index] > 0].mean() > 0.97
+
+
+def test_what_stands_still_in_a_box_stays_in_the_outline() -> None:
+    """Somebody who never moves, overlooked in half of the frames, is not proved background."""
+    frames_THWC, true_THW = _walk()
+    frames_THWC, true_THW = frames_THWC[[20] * NUM_FRAMES], true_THW[[20] * NUM_FRAMES]
+    masks_THW = true_THW.copy()
+    masks_THW[::2] = 0
+    masks_THW[: NUM_FRAMES // 2] = 0
+    track = _track(dict.fromkeys(range(NUM_FRAMES), (62.0, 36.0, 78.0, 88.0)))
+    background = Background(store(frames_THWC), store(masks_THW))
+    purer = read_masks(take_out_background(store(true_THW), background, [track]))
+    assert purer[true_THW > 0].all()

@@ -96,6 +96,17 @@ def region_of_keypoints(detection: Detection, min_confidence: float) -> Region |
     return Region.through(hips, hips + up / length * reach)
 
 
+def region_of_palm(palm: Detection) -> Region:
+    """Region of a whole hand: from the wrist, point 0, towards the middle finger, point 2."""
+    assert palm.points_N3 is not None  # noqa: S101 - this detector always gives points
+    up = palm.points_N3[2, :2] - palm.points_N3[0, :2]
+    up = up / max(float(np.hypot(*up)), 1e-6)
+    x0, y0, x1, y1 = palm.box_xyxy
+    side_px = float(max(x1 - x0, y1 - y0))
+    centre_xy = np.array([(x0 + x1) / 2, (y0 + y1) / 2]) + up * side_px / 2
+    return Region(centre_xy, 2.6 * side_px, float(np.arctan2(up[0], -up[1])))
+
+
 @dataclass(frozen=True)
 class Pose:
     """What the network says of one region, in image pixels.
@@ -155,3 +166,18 @@ class PoseLandmarker:
     def _turn(angle_rad: float) -> Array:
         cos, sin = np.cos(angle_rad), np.sin(angle_rad)
         return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+
+
+class HandLandmarker:
+    """MediaPipe's hand landmark network, which also tells whether there is a hand at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._model = TfliteModel(path)
+
+    def presence(self, image_HWC: Array, palm: Detection) -> float:
+        """Return 0..1, how sure a palm found in an RGB image [H, W, 3] uint8 is one of a hand."""
+        size = self._model.input_size_px
+        to_crop_23 = region_of_palm(palm).to_crop(size)
+        crop = cv2.warpAffine(image_HWC, to_crop_23, (size, size), flags=cv2.INTER_LINEAR)
+        outputs = self._model(crop.astype(np.float32) / 255)
+        return float(outputs["Identity_1"].ravel()[0])

@@ -3,6 +3,9 @@
 Shape suffixes: H height, W width, C colours, N points.
 """
 
+from collections.abc import Sequence
+from functools import cached_property
+
 import numpy as np
 
 from toolkit.frames import FrameStore
@@ -62,20 +65,32 @@ class Background:
         spread = np.linspace(0, len(self.frames) - 1, min(num_samples, len(self.frames)))
         return [int(index) for index in spread.round()]
 
-    def still_picture(self) -> tuple[Array, Array] | None:
-        """Return the median of what is seen of the background, if the camera stands still.
-
-        Returns:
-            [H, W, 3] uint8 and where it was ever seen, [H, W] bool; None where the background of a
-            sampled frame does not lie where it lies in the clearest one.
-        """
+    @cached_property
+    def stands_still(self) -> bool:
+        """Whether the background of every sampled frame lies where it lies in the clearest one."""
         samples = self._samples()
         clearest = max(samples, key=lambda index: np.count_nonzero(self.usable_HW(index)))
-        if not all(self._is_still(clearest, index) for index in samples):
+        return all(self._is_still(clearest, index) for index in samples)
+
+    def still_picture(self, boxes_TN4: Sequence[Array] = ()) -> tuple[Array, Array] | None:
+        """Return the median of what is seen of the background, if the camera stands still.
+
+        Args:
+            boxes_TN4: for each frame [N, 4] xyxy px, not to look into.
+
+        Returns:
+            [H, W, 3] uint8 and where it was ever seen, [H, W] bool; None where the camera moves.
+        """
+        if not self.stands_still:
             return None
+        samples = self._samples()
+        usable_SHW = np.stack([self.usable_HW(index) for index in samples])
+        if boxes_TN4:
+            for usable_HW, index in zip(usable_SHW, samples, strict=True):
+                for x0, y0, x1, y1 in np.maximum(np.round(boxes_TN4[index]), 0).astype(int):
+                    usable_HW[y0:y1, x0:x1] = False
         return propagate.median_background(
-            np.stack([self.frames[index] for index in samples]),
-            np.stack([self.usable_HW(index) for index in samples]),
+            np.stack([self.frames[index] for index in samples]), usable_SHW
         )
 
     def tracks(self, index: int, other: int) -> propagate.Tracks:

@@ -6,13 +6,16 @@ frame: all differ from the background and hang on to a person.
 Shape suffixes: T frames, H height, W width, C colours.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.background import Background
 from toolkit.m2m.masks import dilate
-from toolkit.m2m.types import Array
+from toolkit.m2m.texture import same_texture
+from toolkit.m2m.types import Array, Track
 
 _DIFFERS, _DIFFERS_SURELY = 20, 36
 """Levels of 255; a region counts when some of it differs surely."""
@@ -21,22 +24,22 @@ _MIN_AREA_PX = 12
 _MAX_SHARE = 0.4
 """Where more of the frame differs than this, the light has changed: nothing is said."""
 
+_SOLID_PX = 7
+"""Smaller patches that look like the background are noise, or a person of its colour."""
 _NEAR_PX = 12
 _NEAR_FRAMES = 12
 
 
-def add_foreground(frames: FrameStore, masks: FrameStore) -> tuple[FrameStore, list[float]]:
+def add_foreground(background: Background) -> tuple[FrameStore, list[float]]:
     """Add to the masks what differs from a still background and touches a person, now or lately.
 
-    Args:
-        frames: [T, H, W, 3] uint8 RGB.
-        masks: [T, H, W] uint8 0 or 255.
-
     Returns:
-        [T, H, W] uint8, the masks themselves where the camera moves; and for each frame the area of
-        the largest region that differs and touches nobody, as a share of the frame.
+        [T, H, W] uint8 0 or 255, the masks themselves where the camera moves; and for each frame
+        the area of the largest region that differs and touches nobody, as a share of the frame.
+        What differs in brightness alone, a shadow or the sun, is not counted there.
     """
-    picture = Background(frames, masks).still_picture()
+    frames, masks = background.frames, background.masks
+    picture = background.still_picture()
     if picture is None:
         return masks, [0.0] * len(frames)
     background_HWC, seen_HW = picture
@@ -57,11 +60,57 @@ def add_foreground(frames: FrameStore, masks: FrameStore) -> tuple[FrameStore, l
                 people.append(grown[index + step])
             touching_HW, _ = _split(differences[index], np.maximum.reduce(people))
             grown[index] = grown[index] | touching_HW
-    unexplained = [
-        _split(differs_HW, dilate(mask_HW))[1]
-        for differs_HW, mask_HW in zip(differences, grown, strict=True)
+
+    def unexplained(index: int) -> float:
+        changed_HW = differences[index].copy()
+        changed_HW[same_texture(frames[index], background_HWC)] = 0
+        return _split(changed_HW, dilate(grown[index]))[1]
+
+    return grown, list(map_frames(unexplained, len(frames)))
+
+
+def take_out_background(
+    outlines: FrameStore, background: Background, tracks: Sequence[Track]
+) -> FrameStore:
+    """Take out of people's outlines what a still background shows while they are elsewhere.
+
+    A segmentation that takes in the bed with the sleeper is put right. The background counts as
+    known where it was seen outside everybody's box, a quarter wider: what stands still near
+    somebody may be a part of them.
+
+    Args:
+        outlines: [T, H, W] uint8 0 or 255.
+        background: the clip and its masks.
+        tracks: the people, in the same frames.
+    """
+    boxes_TN4 = [
+        np.array([_widened(t.frames[index].box_xyxy) for t in tracks if index in t.frames]).reshape(
+            -1, 4
+        )
+        for index in range(len(outlines))
     ]
-    return grown, unexplained
+    picture = background.still_picture(boxes_TN4)
+    if picture is None:
+        return outlines
+    background_HWC, seen_HW = picture
+
+    def purer(index: int) -> Array:
+        free_HW = background.masks[index] == 0
+        differs_HW = _difference(background.frames[index], background_HWC, free_HW, seen_HW)
+        alike_HW = (seen_HW & (differs_HW <= _DIFFERS)).astype(np.uint8)
+        known_HW = cv2.morphologyEx(alike_HW, cv2.MORPH_OPEN, np.ones((_SOLID_PX, _SOLID_PX)))
+        return np.where(known_HW > 0, np.uint8(0), outlines[index])
+
+    taken_out = FrameStore(outlines.frame_shape)
+    for outline_HW in map_frames(purer, len(outlines)):
+        taken_out.append(outline_HW)
+    return taken_out
+
+
+def _widened(box_xyxy: Array) -> Array:
+    """Return a box a quarter wider and higher about its centre."""
+    centre_xyxy = np.tile((box_xyxy[:2] + box_xyxy[2:]) / 2, 2)
+    return centre_xyxy + 1.25 * (box_xyxy - centre_xyxy)
 
 
 def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:

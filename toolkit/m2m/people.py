@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from toolkit.frames import FrameStore
-from toolkit.m2m.foreground import add_foreground
+from toolkit.m2m.background import Background
+from toolkit.m2m.foreground import add_foreground, take_out_background
 from toolkit.m2m.masks import decode_rle, dilate, encode_rle, fill_holes, temporal_union
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
@@ -31,7 +32,9 @@ def gather_people(
         anyone[index] = np.maximum(anyone[index], sure_HW)
     height, width = frames.frame_shape[:2]
     cores, masks = FrameStore((height, width)), FrameStore((height, width))
-    anyone, unexplained = add_foreground(views, anyone)
+    background = Background(views, anyone)
+    seen = take_out_background(seen, background, [track for track in tracked if track.is_sure])
+    anyone, unexplained = add_foreground(background)
     for sure_HW, mask_HW in zip(seen, anyone, strict=True):
         cores.append(_resized(sure_HW, (width, height)))
         masks.append(dilate(_resized(fill_holes(mask_HW), (width, height))))

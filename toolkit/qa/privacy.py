@@ -9,13 +9,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from toolkit.m2m.texture import same_texture
 from toolkit.m2m.track import iou_of_boxes
 from toolkit.m2m.types import Array, Evidence, PersonFrame, Track
 
-_WINDOW_PX = 7
-_MIN_STD = 4.0
-"""Below this deviation (levels of 255) a window holds nothing to recognise."""
-_SURVIVES = 0.75
 _RIM_PX = 3
 _BLOCK_PX = 8
 _NOISE = 4
@@ -64,21 +61,8 @@ def surviving_share(
     )
     if not inside_HW.any():
         return 0.0
-    before, after = (
-        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        for image in (source_HWC, shown_HWC)
-    )
-
-    def mean(image: Array) -> Array:
-        return cv2.blur(image, (_WINDOW_PX, _WINDOW_PX))
-
-    mean_before, mean_after = mean(before), mean(after)
-    var_before = np.maximum(mean(before * before) - mean_before**2, 0)
-    var_after = np.maximum(mean(after * after) - mean_after**2, 0)
-    covariance = mean(before * after) - mean_before * mean_after
-    correlation = covariance / np.sqrt(var_before * var_after + 1.0)
-    textured_HW = inside_HW & (coverage_HW == 0) & (var_before > _MIN_STD**2)
-    num_surviving = np.count_nonzero(textured_HW & (correlation > _SURVIVES))
+    outside_HW = inside_HW & (coverage_HW == 0)
+    num_surviving = np.count_nonzero(outside_HW & same_texture(source_HWC, shown_HWC))
     return num_surviving / np.count_nonzero(inside_HW)
 
 
