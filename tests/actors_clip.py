@@ -109,5 +109,5 @@ def removed(clip: ActorClip, frames: slice) -> Anonymized:
         background=store(room_THWC),
         coverage=store(np.zeros(room_THWC.shape[:3], np.uint8)),
         result=store(room_THWC),
-        drawn_ids=set(),
+        motions=[],
     )

@@ -239,7 +239,7 @@ def test_stretched_pixels_are_seen_as_they_are_shown(actor: ActorClip) -> None:
         background=store(room_THWC),
         coverage=store(np.zeros(masks_THW.shape, np.uint8)),
         result=store(room_THWC),
-        drawn_ids=set(),
+        motions=[],
     )
     assert _failed(_check(done, room_THWC)) == {}
     headless_THW = np.stack(list(done.people.masks))
@@ -278,6 +278,6 @@ def test_somebody_small_who_stands_still_is_caught(actor: ActorClip) -> None:
         background=store(still_THWC),
         coverage=store(nobody_THW.astype(np.uint8)),
         result=store(still_THWC),
-        drawn_ids=set(),
+        motions=[],
     )
     assert "small_people" in _failed(_check(done, still_THWC))

@@ -7,7 +7,7 @@ every check has passed.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import file_digest
@@ -72,7 +72,7 @@ class Report:
 
 
 @dataclass
-class _Stages:
+class Stages:
     """Times the stages of a run and shows their progress."""
 
     start: StartStage
@@ -80,11 +80,13 @@ class _Stages:
 
     @contextmanager
     def stage(self, name: str, num_frames: int) -> Iterator[Callable[[int], None]]:
+        """Time the block; gives what to call with the number of frames just finished."""
         advance, begin = self.start(name, num_frames), time.perf_counter()
         yield advance
         self.seconds[name] = time.perf_counter() - begin
 
     def summary(self, num_frames: int) -> dict[str, dict[str, float]]:
+        """Return seconds and frames per second of each stage, and of all."""
         return {
             name: {"seconds": round(seconds, 3), "fps": round(num_frames / max(seconds, 1e-9), 2)}
             for name, seconds in (*self.seconds.items(), ("total", sum(self.seconds.values())))
@@ -130,7 +132,7 @@ def anonymize(
     kept = out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
     check_paths(source, *(path for path in (out, kept, report) if path))
     chosen, limits = load_profile(profile, inpaint), load_limits()
-    stages = _Stages(progress)
+    stages = Stages(progress)
     with stages.stage("decode", 1) as advance:
         clip = decode(source, size)
         advance(1)
@@ -140,7 +142,8 @@ def anonymize(
     if inspect:
         make_folder(inspect)
         check_paths(source, *inspection_paths(inspect))
-    done = _replace_people(clip, steps, stages)
+    done = replace_people(clip, steps, stages)
+    drawn_ids = {motion.track_id for motion in done.motions}
     checks, output_sha256, written = _write_checked(done, out, kept, limits, stages)
     if inspect:
         write_inspection(inspect, done)
@@ -149,7 +152,7 @@ def anonymize(
         checks=checks,
         num_frames=len(clip.frames),
         fps=float(clip.timing.fps),
-        tracks=[_describe(track, done.drawn_ids) for track in done.people.tracks],
+        tracks=[_describe(track, drawn_ids) for track in done.people.tracks],
         stages=stages.summary(len(clip.frames)),
         profile=profile,
         config_hash=config_hash(
@@ -171,7 +174,7 @@ def _write_checked(
     out: Path,
     kept: Path | None,
     limits: Mapping[str, float],
-    stages: _Stages,
+    stages: Stages,
 ) -> tuple[dict[str, Check], str, Path | None]:
     """Encode the clip, check it as encoded, and name it ``out`` if every check passes.
 
@@ -216,8 +219,14 @@ def _find_weights(steps: Mapping[str, Any]) -> dict[str, str]:
     return weights
 
 
-def _replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: _Stages) -> Anonymized:
-    """Run the steps that change pixels: mask, inpaint, recover, render."""
+def replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) -> Anonymized:
+    """Run the steps that change pixels: mask, inpaint, recover, render.
+
+    Args:
+        clip: what to work on.
+        steps: kind of a backend to the backend (``toolkit.backends.get``).
+        stages: times the steps.
+    """
     frames = clip.frames
     height, width = frames.frame_shape[:2]
     camera = Camera.for_frame(width, height, clip.pixel_aspect)
@@ -236,7 +245,7 @@ def _replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: _Stages
     with stages.stage("render", len(frames)) as advance:
         renderer: Renderer | None = None
         for meshes, empty in zip(
-            _meshes(steps["body"](), motions, len(frames)), background, strict=True
+            meshes_of_frames(steps["body"](), motions, len(frames)), background, strict=True
         ):
             picture = np.zeros((height, width, 4), np.uint8)
             if meshes:
@@ -245,12 +254,12 @@ def _replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: _Stages
             result.append(composite(picture, empty))
             coverage.append(np.ascontiguousarray(picture[..., 3]))
             advance(1)
-    return Anonymized(
-        clip, people, background, coverage, result, {motion.track_id for motion in motions}
-    )
+    return Anonymized(clip, people, background, motions, coverage, result)
 
 
-def _meshes(body: Body, motions: list[BodyMotion], num_frames: int) -> Iterator[list[Mesh]]:
+def meshes_of_frames(
+    body: Body, motions: Sequence[BodyMotion], num_frames: int
+) -> Iterator[list[Mesh]]:
     """Yield the meshes of each frame, asking each motion for its next one in turn."""
     upcoming = [(set(motion.frames_T.tolist()), body.meshes(motion)) for motion in motions]
     for index in range(num_frames):

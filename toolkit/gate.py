@@ -5,7 +5,7 @@ the source, for what no mask covers.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +15,7 @@ from toolkit import models
 from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace, palm_detector
 from toolkit.adapters.landmarks import HandLandmarker
 from toolkit.frames import FrameStore, map_frames
-from toolkit.m2m.types import Array, Evidence, People
+from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
 from toolkit.qa.checks import Check
 from toolkit.qa.privacy import (
@@ -55,13 +55,18 @@ class Anonymized:
     clip: DecodedClip
     people: People
     background: FrameStore
+    motions: Sequence[BodyMotion]
     coverage: FrameStore
     result: FrameStore
-    drawn_ids: set[int]
 
 
-class _Watchers:
-    """The detectors that look for people who are left."""
+class Watchers:
+    """The detectors that look for people who are left.
+
+    Args:
+        shape_HW: of the clip's frames.
+        pixel_aspect: width of their pixels over the height.
+    """
 
     def __init__(self, shape_HW: tuple[int, ...], pixel_aspect: float) -> None:
         self._size = view_size(shape_HW, pixel_aspect)
@@ -106,24 +111,36 @@ def run_checks(
     num_frames = len(done.clip.frames)
     if len(released) != num_frames:
         return {name: Check(None, limit, None) for name, limit in limits.items()}
-    watchers = _Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
+    watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
+    rows = []
+    for row in map_frames(lambda index: check_frame(done, released, watchers, index), num_frames):
+        rows.append(row)
+        advance(1)
+    return judge(done.people, rows, done.clip.frames.frame_shape, limits)
+
+
+def judge(
+    people: People,
+    rows: Sequence[Mapping[str, float]],
+    shape_HW: tuple[int, ...],
+    limits: Mapping[str, float],
+) -> dict[str, Check]:
+    """Judge a clip by what ``check_frame`` says of each of its frames, and by its tracks."""
     values: dict[str, list[float]] = {name: [] for name in limits}
-    for row in map_frames(lambda index: _check_frame(done, released, watchers, index), num_frames):
+    for row in rows:
         for name, value in row.items():
             values[name].append(value)
-        advance(1)
-    values["lost_people"] = lost_people(
-        done.people.tracks, num_frames, done.clip.frames.frame_shape
-    )
+    values["lost_people"] = lost_people(people.tracks, len(rows), shape_HW)
     return {
         name: (Check.of_share if name in _SHARES else Check.of_frames)(values[name], limit)
         for name, limit in limits.items()
     }
 
 
-def _check_frame(
-    done: Anonymized, released: FrameStore, watchers: _Watchers, index: int
+def check_frame(
+    done: Anonymized, released: FrameStore, watchers: Watchers, index: int
 ) -> dict[str, float]:
+    """Return the values of all checks that judge single frames."""
     people, source, coverage = done.people, done.clip.frames[index], done.coverage[index]
     mask, core = people.masks[index], people.cores[index]
     sightings = [track.frames[index] for track in people.tracks if index in track.frames]

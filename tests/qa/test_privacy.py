@@ -154,6 +154,17 @@ def test_somebody_removed_as_a_mere_box_is_unresolved() -> None:
     assert unresolved_score([_sighting(50), _sighting(100)], SHAPE_HW) == 0.7
 
 
+@pytest.mark.parametrize("box_xyxy", [(90, 0, 150, 20), (431, 100, 432, 140), (0, 90, 9, 120)])
+def test_somebody_whom_the_frame_cuts_off_is_unresolved(box_xyxy: tuple[int, ...]) -> None:
+    """However small and weakly seen: feet at the edge; the same away from it is not."""
+    seen = PersonFrame(np.array(box_xyxy, np.float32), {}, score=0.3, source="weak")
+    assert unresolved_score([seen], SHAPE_HW) == 0.3
+    followed = PersonFrame(seen.box_xyxy, {}, source="weak")
+    assert unresolved_score([followed], SHAPE_HW) > 0
+    inside = PersonFrame(np.clip(seen.box_xyxy, 8, 224), {}, score=0.3, source="weak")
+    assert unresolved_score([inside], SHAPE_HW) == 0
+
+
 def _walk(track_id: int, frames: Iterable[int], x: int = 150, y: int = 60) -> Track:
     """Somebody whom detectors confirm in every frame, 40 px wide and 100 px high."""
     box_xyxy = np.array([x, y, x + 40, y + 100], np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 from toolkit.frames import FrameStore
 from toolkit.m2m.background import Background
 from toolkit.m2m.foreground import add_foreground, take_out_background
+from toolkit.m2m.linger import linger
 from toolkit.m2m.masks import decode_rle, dilate, encode_rle, fill_holes, temporal_union
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
@@ -21,6 +22,7 @@ def gather_people(
     evidence: Sequence[Sequence[Evidence]],
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
+    tracked = [linger(track, views) for track in tracked]
     seen, anyone = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
     for index in range(len(views)):
         here = [(track, track.frames[index]) for track in tracked if index in track.frames]

@@ -22,6 +22,9 @@ NUM_LANDMARKS = 33
 """BlazePose's body landmarks, in the order of MediaPipe's ``PoseLandmark``."""
 
 
+_EDGE_PX = 2
+
+
 @dataclass(frozen=True)
 class PersonFrame:
     """One person in one frame.
@@ -43,6 +46,13 @@ class PersonFrame:
     world_K3: Array | None = None
     score: float = 0.0
     source: str = "detected"
+
+    def is_cut_off(self, shape_HW: tuple[int, ...]) -> bool:
+        """Whether the box reaches the edge of the frame."""
+        x0, y0, x1, y1 = self.box_xyxy
+        return bool(
+            min(x0, y0) < _EDGE_PX or x1 > shape_HW[1] - _EDGE_PX or y1 > shape_HW[0] - _EDGE_PX
+        )
 
 
 @dataclass

@@ -21,6 +21,8 @@ _COVERED_SHARE = {"face": 0.5, "hand": 0.5}
 _COVERED_SHARE_BODY = 0.25
 _SLACK_FRAMES = 3
 _SMALL_HEIGHT = 0.25
+_LEAST_SCORE = 0.01
+"""Of a sighting that is followed through a frame in which no detector sees it."""
 
 
 def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Array) -> Array:
@@ -89,16 +91,21 @@ def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
 def unresolved_score(sightings: Sequence[PersonFrame], shape_HW: tuple[int, ...]) -> float:
     """Highest score of somebody who was removed as a mere box, not as an outline.
 
-    Limbs may reach out of such a box. Small people are not asked: at their size the box's margin
-    is as wide as an arm.
+    Limbs may reach out of such a box. Small people are not asked, as at their size the box's margin
+    is as wide as an arm, unless the frame cuts them off: detectors see too little of them to be
+    sure, and a leg at the frame's edge is as long as it likes.
     """
+
+    def is_unresolved(item: PersonFrame) -> bool:
+        is_tall = bool(item.box_xyxy[3] - item.box_xyxy[1] > _SMALL_HEIGHT * shape_HW[0])
+        is_cut_off = item.is_cut_off(shape_HW)
+        return (item.source == "detected" and is_tall) or (item.source == "weak" and is_cut_off)
+
     return max(
         (
-            item.score
+            max(item.score, _LEAST_SCORE)
             for item in sightings
-            if item.landmarks_K4 is None
-            and item.source == "detected"
-            and item.box_xyxy[3] - item.box_xyxy[1] > _SMALL_HEIGHT * shape_HW[0]
+            if item.landmarks_K4 is None and is_unresolved(item)
         ),
         default=0.0,
     )
