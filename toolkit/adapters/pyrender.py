@@ -50,8 +50,7 @@ class PyrenderRenderer:
             camera.fx, camera.fy, camera.cx, camera.cy, znear=_NEAR_M, zfar=_FAR_M
         )
         self._scene.add(lens, pose=_OPENGL_FROM_OPENCV)
-        self._faces_F3: Array | None = None
-        self._corners_VF: csr_array | None = None
+        self._corners: dict[int, tuple[Array, csr_array]] = {}
 
     def render(self, meshes: Sequence[Mesh]) -> tuple[Array, Array]:
         """Return colour [H, W, 4] uint8 RGBA (alpha is coverage) and depth [H, W] m (0: empty)."""
@@ -84,13 +83,15 @@ class PyrenderRenderer:
 
     def _normals(self, mesh: Mesh) -> Array:
         """Unit normals [V, 3] of the vertices, faces weighted by area."""
-        if mesh.faces_F3 is not self._faces_F3:
-            self._faces_F3, num_faces = mesh.faces_F3, len(mesh.faces_F3)
+        key = id(mesh.faces_F3)
+        if key not in self._corners:
+            num_faces = len(mesh.faces_F3)
             ends = (mesh.faces_F3.ravel(), np.arange(3 * num_faces) // 3)
             ones = np.ones(3 * num_faces, np.float32)
-            shape = (len(mesh.vertices_V3), num_faces)
-            self._corners_VF = csr_array((ones, ends), shape=shape)
+            corners_VF = csr_array((ones, ends), shape=(len(mesh.vertices_V3), num_faces))
+            self._corners[key] = mesh.faces_F3, corners_VF  # the faces are held: their id stays
+        _, corners_VF = self._corners[key]
         a, b, c = (mesh.vertices_V3[mesh.faces_F3[:, i]] for i in range(3))
-        normals_V3 = self._corners_VF @ np.cross(b - a, c - a)
+        normals_V3 = corners_VF @ np.cross(b - a, c - a)
         lengths_V1 = np.linalg.norm(normals_V3, axis=1, keepdims=True)
         return np.asarray(normals_V3 / np.maximum(lengths_V1, 1e-12))
