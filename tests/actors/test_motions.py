@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from toolkit.actors.bodies import Body, Phenotype, load_body
-from toolkit.actors.motions import walk_and_wave
+from toolkit.actors.motions import walk_across, walk_and_wave
 from toolkit.actors.outfits import Outfit
+from toolkit.actors.rig import pose_vertices, rest_joints
+from toolkit.m2m.skeleton import JOINT
 from toolkit.m2m.types import Array
 
 FPS = 24
@@ -19,8 +21,16 @@ def body() -> Body:
 @pytest.fixture(scope="module")
 def vertices_TV3(body: Body) -> Array:
     """Every vertex through the motion, m."""
-    poses = walk_and_wave(body, NUM_FRAMES, FPS, to_left=False)
-    return np.stack([body.pose(pose.rotations, pose.shift_3) for pose in poses])
+    motion = walk_and_wave(rest_joints(body), NUM_FRAMES, FPS, to_left=False)
+    moments = zip(motion.local_TJ33, motion.pelvis_T3, strict=True)
+    return np.stack([pose_vertices(body, local_J33, at_3) for local_J33, at_3 in moments])
+
+
+@pytest.fixture(scope="module")
+def joints_TJ3(body: Body) -> Array:
+    """Every joint through the motion, m."""
+    rest_J3 = rest_joints(body)
+    return walk_and_wave(rest_J3, NUM_FRAMES, FPS, to_left=False).joints(rest_J3)
 
 
 def shoe(body: Body, sign: int) -> Array:
@@ -56,29 +66,40 @@ def test_motion_is_smooth(vertices_TV3: Array) -> None:
     assert acceleration_T.max() < 12
 
 
-def test_walks_then_turns_and_waves(body: Body, vertices_TV3: Array) -> None:
-    """Over a metre is walked to the right; at the end the right hand is over the head's middle."""
-    middle_T = vertices_TV3.mean(axis=1)[:, 0]
-    assert middle_T[40] - middle_T[0] > 1.0
-    assert abs(middle_T[-1] - middle_T[50]) < 0.1
-    hand_V = np.linalg.norm(body.rest_V3 - body.head("finger3-2.R"), axis=1) < 0.03
-    hand_T3 = vertices_TV3[:, hand_V].mean(axis=1)
-    head_V = np.linalg.norm(body.rest_V3 - body.head("head"), axis=1) < 0.10
-    assert hand_T3[50:, 1].min() > vertices_TV3[50:, head_V, 1].mean()
-    assert np.ptp(hand_T3[50:, 0]) > 0.2
+def test_walks_then_turns_and_waves(joints_TJ3: Array) -> None:
+    """Over a metre is walked to the right; at the end the right hand waves above the head joint."""
+    pelvis_T = joints_TJ3[:, JOINT["pelvis"], 0]
+    assert pelvis_T[40] - pelvis_T[0] > 1.0
+    assert abs(pelvis_T[-1] - pelvis_T[50]) < 0.1
+    wrist_T3, head_T3 = joints_TJ3[50:, JOINT["right_wrist"]], joints_TJ3[50:, JOINT["head"]]
+    assert (wrist_T3[:, 1] > head_T3[:, 1]).all()
+    assert np.ptp(wrist_T3[:, 0]) > 0.15
+    across_3 = joints_TJ3[-1, JOINT["left_shoulder"]] - joints_TJ3[-1, JOINT["right_shoulder"]]
+    assert across_3[0] > 0.9 * np.linalg.norm(across_3)
 
 
 def test_walking_to_the_left_is_the_other_way(body: Body) -> None:
     """The same walk towards the other side, still waving with the right hand."""
-    left = walk_and_wave(body, NUM_FRAMES, FPS, to_left=True)
-    assert left[40].shift_3[0] - left[0].shift_3[0] < -1.0
+    rest_J3 = rest_joints(body)
+    joints_TJ3 = walk_and_wave(rest_J3, NUM_FRAMES, FPS, to_left=True).joints(rest_J3)
+    assert joints_TJ3[40, 0, 0] - joints_TJ3[0, 0, 0] < -1.0
+    assert joints_TJ3[-1, JOINT["right_wrist"], 1] > joints_TJ3[-1, JOINT["head"], 1]
 
 
 @pytest.mark.parametrize(("num_frames", "fps"), [(1, 24), (5, 24), (150, 30)])
 def test_any_length_is_possible(body: Body, num_frames: int, fps: int) -> None:
     """Very short and longer motions have finite poses."""
-    poses = walk_and_wave(body, num_frames, fps, to_left=False)
-    assert len(poses) == num_frames
-    assert all(
-        np.isfinite(body.pose(p.rotations, p.shift_3)).all() for p in poses[:: num_frames // 5 + 1]
-    )
+    rest_J3 = rest_joints(body)
+    joints_TJ3 = walk_and_wave(rest_J3, num_frames, fps, to_left=False).joints(rest_J3)
+    assert joints_TJ3.shape == (num_frames, 22, 3)
+    assert np.isfinite(joints_TJ3).all()
+
+
+@pytest.mark.parametrize(("to_left", "sign"), [(False, 1), (True, -1)])
+def test_who_passes_by_is_in_the_middle_half_way(body: Body, *, to_left: bool, sign: int) -> None:
+    """The way goes straight along x, as far before x = 0 as behind it."""
+    rng = np.random.default_rng(3)
+    motion = walk_across(rest_joints(body), 48, 16, rng, to_left=to_left)
+    assert (sign * np.diff(motion.pelvis_T3[:, 0]) > 0).all()
+    assert abs(motion.pelvis_T3[24, 0]) < 0.1
+    assert np.abs(motion.pelvis_T3[:, 2]).max() < 1e-6
