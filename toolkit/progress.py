@@ -1,4 +1,4 @@
-"""Progress bars on the terminal: one line for each stage, counted in frames."""
+"""Progress bars on the terminal: one line for each stage, counted in frames or clips."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ number of frames it has just finished (``toolkit.m2m.types.Progress``)."""
 
 
 @contextmanager
-def show_stages() -> Iterator[StartStage]:
+def show_stages(counted: str = "frames") -> Iterator[StartStage]:
     """Draw the stages on stderr while the block runs; nothing where stderr is no terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("frames"),
+        TextColumn(counted),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from toolkit import models
-from toolkit.actors.generate import ActorClip, generate_clip, write_truth
+from toolkit.actors.generate import ActorClip, generate_clip
+from toolkit.actors.truth import read_truth, write_truth
 from toolkit.errors import InputError
 from toolkit.video import decode
 
@@ -80,7 +81,7 @@ def test_truth_below_a_file_is_refused(clip: ActorClip, tmp_path: Path) -> None:
     """A folder that cannot be made is an input error, not a trace."""
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file"):
-        write_truth(clip, tmp_path / "file" / "actor.npz")
+        write_truth(clip.truth, tmp_path / "file" / "actor.npz")
 
 
 def test_neither_torch_nor_a_cache_is_needed(tmp_path: Path) -> None:
@@ -123,6 +124,6 @@ def test_command_writes_clip_and_truth(run_m2m: RunM2m, tmp_path: Path) -> None:
     run = run_m2m("actors", "demo", "actor.mp4", "--truth", "truth", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["actor.mp4", "actor.npz"]
-    with np.load(tmp_path / "truth" / "actor.npz") as truth:
-        assert truth["masks_THW"].shape == (72, 240, 432)
-        assert truth["background_HWC"].shape == (240, 432, 3)
+    truth = read_truth(tmp_path / "truth" / "actor.npz")
+    assert truth.visible_PTHW.shape == (1, 72, 240, 432)
+    assert truth.background_THWC.shape == (1, 240, 432, 3)

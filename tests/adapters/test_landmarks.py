@@ -222,7 +222,7 @@ def test_nobody_is_present_in_the_empty_room(landmarker: PoseLandmarker, actor: 
 def test_a_hand_is_told_from_folds_of_cloth(
     weights: Callable[[str], Path], shared_dir: Path
 ) -> None:
-    """Every palm of somebody who signs is one of a hand; most of the same boxes on noise are none."""
+    """Each palm of somebody who signs is one of a hand; most of the same boxes on noise are not."""
     frames_THWC = decode(shared_dir / "clips/intel/asl_help.mkv", (432, 240)).frames
     palms, hands = (
         palm_detector(weights("palm_detection_full")),

@@ -1,24 +1,22 @@
-"""Clips of actors with known truth: the frames, the true masks and the empty scene.
+"""The clip of the demo: somebody who walks across a room, turns to the camera and waves.
 
-Shape suffixes: T frames, H height, W width, C colours (RGB), V vertices.
+Shape suffixes: T frames, H height, W width, C colours (RGB).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from toolkit.actors.bodies import Phenotype, load_body
+from toolkit.actors.film import Actor, film
 from toolkit.actors.motions import walk_and_wave
 from toolkit.actors.outfits import Outfit
+from toolkit.actors.rig import rest_joints
 from toolkit.actors.scenes import make_room
-from toolkit.files import check_out, make_folder, write_output
-from toolkit.m2m.types import Array, Camera, Mesh
-
-_SUPERSAMPLING = 2
+from toolkit.actors.truth import Truth
+from toolkit.files import check_out, write_output
+from toolkit.m2m.types import Array
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,22 @@ class ActorClip:
 
     Attributes:
         frames_THWC: uint8.
-        masks_THW: bool, where the actor covers more than half of the pixel.
-        background_THWC: uint8, the same scene without the actor; outside the actor and its soft
-            edge, equal to ``frames_THWC``.
+        truth: of them.
     """
 
     frames_THWC: Array
-    masks_THW: Array
-    background_THWC: Array
+    truth: Truth
+
+    @property
+    def masks_THW(self) -> Array:
+        """Where the actor covers more than half of the pixel, bool."""
+        masks_THW: Array = self.truth.visible_PTHW[0]
+        return masks_THW
+
+    @property
+    def background_THWC(self) -> Array:
+        """The same scene without the actor; outside of their soft edge, equal to the frames."""
+        return np.broadcast_to(self.truth.background_THWC, self.frames_THWC.shape)
 
 
 def generate_clip(
@@ -62,38 +68,15 @@ def generate_clip(
         check_out(out)
     rng = np.random.default_rng(seed)
     scene = make_room(rng, size)
-    body = load_body(*_cast(rng))
-    poses = walk_and_wave(body, num_frames, fps, to_left=bool(rng.integers(2)))
-
-    room_HWC = scene.draw()
-    frames_THWC = np.empty((num_frames, *room_HWC.shape), np.uint8)
-    masks_THW = np.empty(frames_THWC.shape[:3], bool)
-    with _open_studio(scene.camera) as render:
-        for t, pose in enumerate(poses):
-            vertices_V3 = scene.to_camera(body.pose(pose.rotations, pose.shift_3))
-            color_HWC, alpha_HW = render(Mesh(vertices_V3, body.faces_F3, body.colors_V3))
-            frames_THWC[t] = np.rint(color_HWC + (1 - alpha_HW[..., None]) * room_HWC)
-            masks_THW[t] = alpha_HW > 0.5
-    background_THWC = np.broadcast_to(room_HWC, frames_THWC.shape)
+    phenotype, outfit = _cast(rng)
+    body = load_body(phenotype, outfit)
+    to_left = bool(rng.integers(2))
+    motion = walk_and_wave(rest_joints(body), num_frames, fps, to_left=to_left)
+    info = {"action": "walk and wave", "camera": "still", "people": [vars(phenotype)], "seed": seed}
+    clip = ActorClip(*film(scene, [Actor(body, motion)], fps, info))
     if out:
-        _write_video(frames_THWC, out, fps)
-    return ActorClip(frames_THWC, masks_THW, background_THWC)
-
-
-def write_truth(clip: ActorClip, path: Path) -> Path:
-    """Write ``masks_THW`` and ``background_HWC`` (one frame: the camera stands) as an npz file.
-
-    Returns:
-        ``path``; its folder is made where there is none.
-
-    Raises:
-        InputError: ``path`` cannot be written.
-    """
-    make_folder(path.parent)
-    check_out(path)
-    with write_output(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, masks_THW=clip.masks_THW, background_HWC=clip.background_THWC[0])
-    return path
+        _write_video(clip.frames_THWC, out, fps)
+    return clip
 
 
 def _cast(rng: np.random.Generator) -> tuple[Phenotype, Outfit]:
@@ -112,29 +95,6 @@ def _cast(rng: np.random.Generator) -> tuple[Phenotype, Outfit]:
         shirt=shirts[rng.integers(len(shirts))],
         trousers=trousers[rng.integers(len(trousers))],
     )
-
-
-@contextmanager
-def _open_studio(camera: Camera) -> Iterator[Callable[[Mesh], tuple[Array, Array]]]:
-    """One renderer for a clip; gives colour times coverage [H, W, 3] and coverage 0..1 [H, W]."""
-    from toolkit.adapters.pyrender import PyrenderRenderer
-
-    size = width, height = camera.width, camera.height
-    k = _SUPERSAMPLING
-    lens = k * camera.fx, k * camera.fy, k * camera.cx, k * camera.cy
-    renderer = PyrenderRenderer(Camera(*lens, k * width, k * height))
-
-    def render(mesh: Mesh) -> tuple[Array, Array]:
-        fine_HW4 = renderer.render([mesh])[0].astype(np.float32)
-        fine_HW4[..., 3] /= 255
-        fine_HW4[..., :3] *= fine_HW4[..., 3:]
-        rgba_HW4 = cv2.resize(fine_HW4, size, interpolation=cv2.INTER_AREA)
-        return rgba_HW4[..., :3], rgba_HW4[..., 3]
-
-    try:
-        yield render
-    finally:
-        renderer.close()
 
 
 def _write_video(frames_THWC: Array, out: Path, fps: int) -> None:
