@@ -1,0 +1,1 @@
+"""How good each stage is, measured on actors whose truth is known."""
