@@ -40,10 +40,10 @@ def test_body_stands_on_the_floor_and_has_a_human_height(body: Body) -> None:
     """Soles at 0, an adult's height, hair and all clothes there."""
     assert body.rest_V3[:, 1].min() == 0
     assert 1.6 < body.rest_V3[:, 1].max() < 2.0
-    colors = {tuple(color) for color in body.colors_V3.tolist()}
     outfit = Outfit()
     for painted in (outfit.skin, outfit.hair, outfit.shirt, outfit.trousers, outfit.shoes):
-        assert tuple(int(channel * 255) for channel in painted) in colors
+        step_V = np.abs(body.colors_V3 - 255 * np.array(painted)).max(axis=1)
+        assert (step_V < 12).sum() > 20  # folds make some of it lighter, some darker
 
 
 def test_pose_without_rotations_is_the_rest_pose(body: Body) -> None:

@@ -201,7 +201,7 @@ def test_a_small_person_is_met_on_a_tile(weights: Locate, actor: ActorClip) -> N
         for index in range(12)
         for kind, person in bodies.detect_in_turn(frame_HWC, index, MIN_SCORES)
     ]
-    assert max(iou for kind, iou in found if kind == "tile") > 0.7
+    assert max(iou for kind, iou in found if kind == "tile") > 0.5
     assert max((iou for kind, iou in found if kind == "nanodet"), default=0) < 0.7
 
 
