@@ -189,20 +189,21 @@ def test_six_turns_of_tiles_cover_the_frame_and_overlap(shape: tuple[int, int]) 
 
 
 def test_a_small_person_is_met_on_a_tile(weights: Locate, actor: ActorClip) -> None:
-    """Too small for the whole frame; the tile's box is given in pixels of the frame."""
+    """Their box, given in pixels of the frame, fits better than the whole frame's."""
     bodies = BodyDetectors(weights("nanodet"), weights("movenet_multipose"))
-    small_HWC = cv2.resize(actor.frames_THWC[WAVING], (130, 72), interpolation=cv2.INTER_AREA)
-    small_HW = cv2.resize(actor.masks_THW[WAVING].astype(np.uint8), (130, 72)) > 0
-    frame_HWC, left, top = actor.background_THWC[0].copy(), 290, 150
-    frame_HWC[top : top + 72, left : left + 130] = small_HWC
+    small_HWC = cv2.resize(actor.frames_THWC[WAVING], (79, 44), interpolation=cv2.INTER_AREA)
+    small_HW = cv2.resize(actor.masks_THW[WAVING].astype(np.uint8), (79, 44)) > 0
+    frame_HWC, left, top = actor.background_THWC[0].copy(), 310, 160
+    frame_HWC[top : top + 44, left : left + 79] = small_HWC
     box_xyxy = box_of(small_HW) + np.tile([left, top], 2)
     found = [
         (kind, iou_of_boxes(person.box_xyxy, box_xyxy))
         for index in range(12)
         for kind, person in bodies.detect_in_turn(frame_HWC, index, MIN_SCORES)
     ]
-    assert max(iou for kind, iou in found if kind == "tile") > 0.5
-    assert max((iou for kind, iou in found if kind == "nanodet"), default=0) < 0.7
+    on_tile = max(iou for kind, iou in found if kind == "tile")
+    assert on_tile > 0.6
+    assert on_tile > max((iou for kind, iou in found if kind == "nanodet"), default=0) + 0.05
 
 
 def test_detectors_take_turns(weights: Locate, actor: ActorClip) -> None:
