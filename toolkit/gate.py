@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit import models
 from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace, palm_detector
-from toolkit.adapters.landmarks import HandLandmarker
+from toolkit.adapters.landmarks import HandLandmarker, PoseLandmarker, Region
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
@@ -34,6 +34,7 @@ CHECK_MODELS = (
     "movenet_multipose",
     "nanodet",
     "palm_detection_full",
+    "pose_landmark_full",
 )
 """Weights the checks need, whatever the profile."""
 
@@ -41,6 +42,8 @@ _LOWEST_SCORE = 0.2
 _MIN_HAND_PRESENCE = 0.01
 """Below it the landmark network is sure that a palm is none. Of 223 palms of real hands it told so
 of 6, most of them far away; of 43 folds of curtains, clothes and bedding, of all."""
+_FAINT_SCORE, _MIN_PRESENCE = 0.15, 0.9
+"""A body too faint for a detector counts where the pose network is this sure that one is there."""
 _LOOK_EVERY_FRAMES = 8
 """So often the whole frame and all tiles are looked at; frames between that show nothing new are
 not, because their scores are the same."""
@@ -74,6 +77,7 @@ class Watchers:
         self._faces = CenterFace(models.locate("centerface"))
         self._hands = palm_detector(models.locate("palm_detection_full"))
         self._hand = HandLandmarker(models.locate("hand_landmark_full"))
+        self._pose = PoseLandmarker(models.locate("pose_landmark_full"))
         self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))
 
     def faces(self, frame_HWC: Array) -> list[Evidence]:
@@ -91,6 +95,13 @@ class Watchers:
             if self._hand.presence(view, palm) >= _MIN_HAND_PRESENCE:
                 return palm.score
         return 0.0
+
+    def faint_score(self, frame_HWC: Array) -> float:
+        """Return how sure the pose network is of somebody whom the detectors hardly suspect."""
+        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
+        found = self._bodies.detect(view, range(NUM_TILES), defaultdict(lambda: _FAINT_SCORE))
+        regions = [Region.around(body.box_xyxy) for _, body in found]
+        return max((self._pose(view, region).presence for region in regions), default=0.0)
 
     def body_scores(self, frame_HWC: Array, tiles: Iterable[int]) -> tuple[float, float]:
         """Return the highest score of a body in the whole frame, and in the tiles."""
@@ -150,6 +161,8 @@ def check_frame(
     if index == anchor or show_different_things(shown, _shown(done, released, anchor)):
         faces, hand_score = watchers.faces(shown), watchers.hand_score(shown)
         body_scores = watchers.body_scores(shown, range(NUM_TILES) if index == anchor else ())
+    if index == anchor and (faint_score := watchers.faint_score(shown)) >= _MIN_PRESENCE:
+        body_scores = max(body_scores[0], faint_score), body_scores[1]
     return {
         "surviving_pixels": surviving_share(source, shown, core, coverage),
         "faces": max((face.score for face in faces), default=0.0),
