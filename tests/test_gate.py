@@ -7,7 +7,8 @@ import pytest
 
 from tests.actors_clip import decoded, removed, store, true_people, with_mirror_image
 from toolkit.actors.generate import ActorClip, generate_clip
-from toolkit.gate import CHECK_MODELS, Anonymized, run_checks
+from toolkit.adapters.detectors import NUM_TILES
+from toolkit.gate import CHECK_MODELS, Anonymized, Watchers, run_checks
 from toolkit.m2m.types import Evidence
 from toolkit.models import load_registry
 from toolkit.qa.checks import Check, load_limits
@@ -281,3 +282,18 @@ def test_somebody_small_who_stands_still_is_caught(actor: ActorClip) -> None:
         motions=[],
     )
     assert "small_people" in _failed(_check(done, still_THWC))
+
+
+def test_somebody_too_faint_for_the_detectors_is_known_by_the_pose_network(
+    shared_dir: Path,
+) -> None:
+    """A man behind a table; the rest of the picture is grey, and last he is too."""
+    clip = decode(shared_dir / "clips/fight/nofi060.mp4", (432, 240))
+    watchers = Watchers(clip.frames.frame_shape, clip.pixel_aspect)
+    frame_HWC = clip.frames[44]
+    frame_HWC[:, :80] = frame_HWC[:, 160:] = 128
+    frame_HWC[130:] = 128
+    assert max(watchers.body_scores(frame_HWC, ())) < 0.45
+    assert watchers.body_scores(frame_HWC, range(NUM_TILES))[0] > 0.9
+    frame_HWC[:, 86:126] = 128
+    assert watchers.body_scores(frame_HWC, range(NUM_TILES))[0] < 0.45

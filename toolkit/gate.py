@@ -5,7 +5,7 @@ the source, for what no mask covers.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -96,19 +96,20 @@ class Watchers:
                 return palm.score
         return 0.0
 
-    def faint_score(self, frame_HWC: Array) -> float:
-        """Return how sure the pose network is of somebody whom the detectors hardly suspect."""
-        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
-        found = self._bodies.detect(view, range(NUM_TILES), defaultdict(lambda: _FAINT_SCORE))
-        regions = [Region.around(body.box_xyxy) for _, body in found]
-        return max((self._pose(view, region).presence for region in regions), default=0.0)
+    def body_scores(self, frame_HWC: Array, tiles: Sequence[int]) -> tuple[float, float]:
+        """Return the highest score of a body in the whole frame, and in the tiles.
 
-    def body_scores(self, frame_HWC: Array, tiles: Iterable[int]) -> tuple[float, float]:
-        """Return the highest score of a body in the whole frame, and in the tiles."""
+        Where tiles are looked at, the pose network has a say on each body: a person too faint for
+        the detectors is often plain to it.
+        """
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
-        found = self._bodies.detect(view, tiles, defaultdict(lambda: _LOWEST_SCORE))
+        found = self._bodies.detect(view, tiles, defaultdict(lambda: _FAINT_SCORE))
         whole = [body.score for kind, body in found if kind != "tile"]
         in_tiles = [body.score for kind, body in found if kind == "tile"]
+        if tiles:
+            regions = [Region.around(body.box_xyxy) for _, body in found]
+            presences = [self._pose(view, region).presence for region in regions]
+            whole += [presence for presence in presences if presence >= _MIN_PRESENCE]
         return max(whole, default=0.0), max(in_tiles, default=0.0)
 
 
@@ -161,8 +162,6 @@ def check_frame(
     if index == anchor or show_different_things(shown, _shown(done, released, anchor)):
         faces, hand_score = watchers.faces(shown), watchers.hand_score(shown)
         body_scores = watchers.body_scores(shown, range(NUM_TILES) if index == anchor else ())
-    if index == anchor and (faint_score := watchers.faint_score(shown)) >= _MIN_PRESENCE:
-        body_scores = max(body_scores[0], faint_score), body_scores[1]
     return {
         "surviving_pixels": surviving_share(source, shown, core, coverage),
         "faces": max((face.score for face in faces), default=0.0),

@@ -4,31 +4,17 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from tests.body_motion import motion
 from toolkit import backends
 from toolkit.actors.rig import rest_joints
 from toolkit.adapters.anny import AnnyBody, make_female, make_male, make_neutral
 from toolkit.m2m.skeleton import JOINT, PRIOR_J3, pose_joints
-from toolkit.m2m.types import BodyMotion
 
 
 @pytest.fixture(scope="module")
 def bodies() -> dict[str, AnnyBody]:
     """All three."""
     return {"neutral": make_neutral(), "male": make_male(), "female": make_female()}
-
-
-def motion(num_frames: int, **values: np.ndarray) -> BodyMotion:
-    """Standing upright before the camera, 3 m away, in a T-pose."""
-    fields = {
-        "global_orient_T3": np.tile([np.pi, 0, 0], (num_frames, 1)),
-        "body_pose_T63": np.zeros((num_frames, 63)),
-        "left_hand_pose_T45": np.zeros((num_frames, 45)),
-        "right_hand_pose_T45": np.zeros((num_frames, 45)),
-        "betas_10": np.zeros(10),
-        "transl_T3": np.tile([0.0, 0.0, 3.0], (num_frames, 1)),
-        "observed_TJ": np.ones((num_frames, 22), bool),
-    }
-    return BodyMotion(track_id=1, frames_T=np.arange(num_frames), **(fields | values))
 
 
 @pytest.mark.parametrize("name", ["neutral", "male", "female"])
