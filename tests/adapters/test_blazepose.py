@@ -280,3 +280,12 @@ def test_a_real_player_lies_inside_the_mask(
     record_property("player_worst_frame", round(float(min(shares)), 4))
     record_property("shadow_covered", round(float(num_shadow_covered / num_shadow), 4))
     assert min(shares) > 0.98
+
+
+def test_somebody_whom_the_detectors_hardly_suspect_is_masked(find: Find, shared_dir: Path) -> None:
+    """A man behind a table, 0.24 to the detectors at best; boxes labelled by eye."""
+    clip = decode(shared_dir / "clips/fight/nofi060.mp4", SIZE)
+    frames = store(np.stack([clip.frames[index] for index in range(28, 37)]))
+    masks = find(frames, clip.pixel_aspect).masks
+    x0, y0, x1, y1 = 90, 26, 116, 74
+    assert min(np.mean(mask_HW[y0:y1, x0:x1] > 0) for mask_HW in masks) > 0.8
