@@ -7,7 +7,6 @@ Rather is a bottle removed than somebody faint left: every eighth frame, what th
 suspect is a person where the landmark network is sure of one.
 """
 
-from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -214,24 +213,13 @@ class BlazePoseMasker:
             if sighting is None:
                 continue
             sighting = replace(sighting, confirmed=is_strong)
-            for track_id, item in found.items():
-                if same_person(item, sighting):
-                    found[track_id] = merged(item, sighting)
-                    break
-            else:
-                twin = next(
-                    (i for i, item in enumerate(fresh) if same_person(item, sighting)), None
-                )
-                if twin is None:
-                    fresh.append(sighting)
-                else:
-                    fresh[twin] = merged(fresh[twin], sighting)
+            _add(sighting, found, fresh)
         return fresh, weak
 
     def _proposals(self, image_HWC: Array, index: int) -> list[_Proposal]:
         """Return what each detector finds, with the region to look at more closely."""
         if index % _FAINT_EVERY_FRAMES == 0:
-            faint = defaultdict(lambda: _FAINT_SCORE)
+            faint = dict.fromkeys(_MIN_SCORES, _FAINT_SCORE)
             people = self._bodies.detect(image_HWC, range(NUM_TILES), faint)
         else:
             people = self._bodies.detect_in_turn(image_HWC, index, _MIN_SCORES)
@@ -252,6 +240,19 @@ class BlazePoseMasker:
             for hand in self._palm.detect(image_HWC, _MIN_SCORES["hand"])
         ]
         return [*bodies, *poses, *faces, *hands]
+
+
+def _add(sighting: Sighting, found: dict[int, Sighting], fresh: list[Sighting]) -> None:
+    """Merge what was seen into the person it is of; else it is somebody new."""
+    for track_id, item in found.items():
+        if same_person(item, sighting):
+            found[track_id] = merged(item, sighting)
+            return
+    for index, item in enumerate(fresh):
+        if same_person(item, sighting):
+            fresh[index] = merged(item, sighting)
+            return
+    fresh.append(sighting)
 
 
 def _body_below(face_xyxy: Array) -> Array:
