@@ -2,18 +2,19 @@
 
 A clip from a camera that stands still is filled from one picture of its background, the median of
 what is seen. In any other clip each hole pixel follows the background's motion back to where it
-was last seen and on to where it is next seen. What no frame shows is filled by Navier-Stokes once
+was last seen and on to where it is next seen. What no frame shows is made up once, by a soft sheet,
 and then follows the motion too, so that it does not flicker.
 """
 
 import cv2
 import numpy as np
 
-from toolkit.adapters.navier_stokes import NoInpainter, fill_from_border
+from toolkit.adapters.navier_stokes import NoInpainter
 from toolkit.frames import FrameStore
 from toolkit.m2m import propagate
 from toolkit.m2m.background import Background
 from toolkit.m2m.pyramid import BLOCK_PX, enlarge
+from toolkit.m2m.sheet import stretch_over
 from toolkit.m2m.types import Array, Progress
 
 MAX_AGE = 255  # fits a byte
@@ -38,7 +39,7 @@ def _fill_from_background(
     clip: Background, background_HWC: Array, seen_HW: Array, progress: Progress
 ) -> FrameStore:
     """Fill every hole from the one background of a camera that stands still."""
-    background_HWC = fill_from_border(background_HWC, ~seen_HW)
+    background_HWC = stretch_over(background_HWC, ~seen_HW)
     filled = FrameStore(clip.frames.frame_shape)
     for index, frame_HWC in enumerate(clip.frames):
         if clip.has_hole[index]:
@@ -119,7 +120,7 @@ def _fill_along_flow(clip: Background, progress: Progress) -> FrameStore:
             )
             _put(fill, frame_HWC[box], hole_HW[box])
             hole_HW[box] &= ~fill[1]
-            frame_HWC[:] = fill_from_border(frame_HWC, hole_HW)
+            frame_HWC[:] = stretch_over(frame_HWC, hole_HW)
             sources.invent(index, hole_HW)
         filled.append(frame_HWC)
         progress(1)
