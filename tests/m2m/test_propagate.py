@@ -41,6 +41,24 @@ def test_sources_survive_many_steps_without_blur() -> None:
     assert (sources.age_HW(20)[:, :80] == 20).all()
 
 
+def test_a_slow_background_does_not_lead_into_the_person() -> None:
+    """Carried by 0.4 px a frame, sources that would creep into the unusable part are dropped."""
+    usable_THW = np.zeros((12, 20, 60), bool)
+    usable_THW[..., :30] = usable_THW[0, :, 30:33] = True
+    flow_HW2 = np.full((20, 60, 2), (0.4, 0), np.float32)
+    sources = propagate.Sources.none(20, 60)
+    for index, usable_HW in enumerate(usable_THW):
+        sources = propagate.carry(sources, usable_HW, index, flow_HW2, ~usable_THW[-1])
+        propagate.drop_unusable(sources, usable_THW.__getitem__)
+        known_HW = sources.origin_HW3[..., 0] >= 0
+        assert known_HW.any() or index > 1
+        assert np.rint(sources.origin_HW3[known_HW][:, 1]).max(initial=0) < 33
+    made_up = propagate.Sources.none(20, 60)
+    made_up.invent(5, ~usable_THW[5])
+    propagate.drop_unusable(made_up, usable_THW.__getitem__)
+    assert (made_up.origin_HW3[..., 0] == 5).sum() == np.count_nonzero(~usable_THW[5])
+
+
 def test_invented_colours_yield_to_seen_ones() -> None:
     """What a later frame shows wins over what was made up, however far away it is."""
     sources = propagate.Sources.none(4, 4)

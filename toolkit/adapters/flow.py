@@ -146,4 +146,6 @@ def _carry(
     if flow_HW2 is None:
         return propagate.Sources.none(clip.height, clip.width)
     usable_HW, wanted_HW = clip.usable_HW(neighbour), ~clip.usable_HW(index)
-    return propagate.carry(sources, usable_HW, neighbour, flow_HW2, wanted_HW)
+    carried = propagate.carry(sources, usable_HW, neighbour, flow_HW2, wanted_HW)
+    propagate.drop_unusable(carried, clip.usable_HW)
+    return carried

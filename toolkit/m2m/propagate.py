@@ -7,6 +7,7 @@ Shape suffixes: H height, W width, C colours, h w the same in blocks of ``BLOCK_
 Points are (x, y) with pixel centres at whole numbers, as OpenCV has them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -221,6 +222,27 @@ def carry(
     invented_HW = _look_up(sources.invented_HW, target_HW2, cv2.INTER_NEAREST, 0)
     carried.invented_HW[box] = invented_HW * (wanted_HW[box] & ~seen_HW)
     return carried
+
+
+def drop_unusable(sources: Sources, usable_HW: Callable[[int], Array]) -> None:
+    """Forget the sources that lie where their frame does not show background.
+
+    The edge of what is known is rounded to whole pixels at every step. Where the background moves
+    by less than half a pixel a frame it would not retreat, and creep into the person instead.
+
+    Args:
+        sources: of one frame; those that were made up stay.
+        usable_HW: gives, for the index of a frame, [H, W] bool, where it shows background.
+    """
+    y_N, x_N = np.nonzero((sources.origin_HW3[..., 0] >= 0) & (sources.invented_HW == 0))
+    origin_N3 = np.rint(sources.origin_HW3[y_N, x_N]).astype(int)
+    height, width = sources.invented_HW.shape
+    from_x_N, from_y_N = origin_N3[:, 1].clip(0, width - 1), origin_N3[:, 2].clip(0, height - 1)
+    wrong_N = np.zeros(len(y_N), bool)
+    for index in np.unique(origin_N3[:, 0]):
+        of_frame_N = origin_N3[:, 0] == index
+        wrong_N[of_frame_N] = ~usable_HW(int(index))[from_y_N[of_frame_N], from_x_N[of_frame_N]]
+    sources.origin_HW3[y_N[wrong_N], x_N[wrong_N]] = -1
 
 
 def gather(frames: FrameStore, sources: Sources) -> Array:
