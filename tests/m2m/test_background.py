@@ -61,3 +61,18 @@ def test_distrust_is_of_one_frame(actor: ActorClip) -> None:
     background.distrust(1, where_HW)
     np.testing.assert_array_equal(background.usable_HW(1), before_HW & ~where_HW)
     assert background.usable_HW(2)[:40].all()
+
+
+def test_glimpses_close_to_masks_need_several_frames() -> None:
+    """What many frames show right beside the masks is known; what few show may be a hand."""
+    frames_THWC = np.full((9, 60, 90, 3), 90, np.uint8)
+    masks_THW = np.zeros((9, 60, 90), np.uint8)
+    masks_THW[:, :, 40:50] = 255
+    masks_THW[5:, :, 44:50] = 0
+    frames_THWC[5:, :, 44:50] = 255
+    background = Background(store(frames_THWC), store(masks_THW))
+    assert not any(background.usable_HW(index)[:, 38:47].any() for index in range(9))
+    picture_HWC, glimpsed_HW = background.glimpses()
+    assert glimpsed_HW[:, 38:40].all()
+    assert not glimpsed_HW[:, 40:50].any()
+    assert (picture_HWC[glimpsed_HW] == 90).all()

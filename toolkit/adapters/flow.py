@@ -39,7 +39,9 @@ def _fill_from_background(
     clip: Background, background_HWC: Array, seen_HW: Array, progress: Progress
 ) -> FrameStore:
     """Fill every hole from the one background of a camera that stands still."""
-    background_HWC = stretch_over(background_HWC, ~seen_HW)
+    glimpsed_HWC, glimpsed_HW = clip.glimpses()
+    background_HWC = np.where(seen_HW[..., None], background_HWC, glimpsed_HWC)
+    background_HWC = stretch_over(background_HWC, ~(seen_HW | glimpsed_HW))
     filled = FrameStore(clip.frames.frame_shape)
     for index, frame_HWC in enumerate(clip.frames):
         if clip.has_hole[index]:

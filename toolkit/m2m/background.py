@@ -24,6 +24,10 @@ moves it more than the second does not stand still."""
 MAX_ALIKE_STEP = 16
 """All but a twentieth of two pictures of a still background differ no more than this (of 255)."""
 
+MIN_GLIMPSES = 4
+"""What lies close to masks counts as background when so many sampled frames show it: one or two may
+have missed a hand."""
+
 NUM_NEAR = 2
 """Masks of that many frames before and after a frame count in it too."""
 
@@ -92,6 +96,18 @@ class Background:
         return propagate.median_background(
             np.stack([self.frames[index] for index in samples]), usable_SHW
         )
+
+    def glimpses(self) -> tuple[Array, Array]:
+        """Return the median of what is seen closer to masks than a single frame is trusted.
+
+        Returns:
+            [H, W, 3] uint8 and where several frames show it outside all near masks, [H, W] bool.
+        """
+        samples = self._samples()
+        free_SHW = np.stack([self._near_masks(index) == 0 for index in samples])
+        frames_SHWC = np.stack([self.frames[index] for index in samples])
+        picture_HWC, _ = propagate.median_background(frames_SHWC, free_SHW)
+        return picture_HWC, free_SHW.sum(0) >= MIN_GLIMPSES
 
     def tracks(self, index: int, other: int) -> propagate.Tracks:
         """Track the background from one frame to another."""
