@@ -58,15 +58,19 @@ def measure(run: ClipRun) -> dict[str, float]:
     """Compare the inpainted clip with the true empty scene."""
     background, masks = run.done.background, run.done.people.masks
     visible_THW = np.asarray(run.truth.visible_PTHW.any(0))
-    hidden_THW = np.stack([mask_HW != 0 for mask_HW in masks]) & visible_THW
+    masks_THW = np.stack([mask_HW != 0 for mask_HW in masks])
+    hidden_THW = masks_THW & visible_THW
     flows = _background_flows(run)
-    shown_THW = shown_elsewhere(visible_THW, flows)
+    dilated_THW = np.stack([dilate(visible_HW) != 0 for visible_HW in visible_THW])
+    shown_THW = shown_elsewhere(dilated_THW, flows)
+    left_free_THW = shown_THW & shown_elsewhere(masks_THW, flows)
     plain = NavierStokesInpainter().inpaint(run.clip.frames, masks, lambda _num_done: None)
     name = "psnr_static_db" if len(run.truth.background_THWC) == 1 else "psnr_moving_db"
     values = {}
     for part, where_THW in (
         ("", hidden_THW),
         ("_shown_elsewhere", hidden_THW & shown_THW),
+        ("_left_free", hidden_THW & left_free_THW),
         ("_never_shown", hidden_THW & ~shown_THW),
     ):
         psnr_db = _psnr_db(run, background, where_THW)
@@ -77,23 +81,22 @@ def measure(run: ClipRun) -> dict[str, float]:
         "warp_error": _warp_error(background, flows, hidden_THW),
         "silhouette_auc": silhouette_auc(encoded(run), masks, visible_THW, flows),
         "share_shown_elsewhere": _mean(shown_THW[hidden_THW]),
+        "share_shown_elsewhere_left_free": _mean(left_free_THW[hidden_THW]),
     }
 
 
-def shown_elsewhere(visible_THW: Array, flows: FrameStore) -> Array:
+def shown_elsewhere(covered_THW: Array, flows: FrameStore) -> Array:
     """Tell which pixels' background some frame of the clip shows, [T, H, W] bool.
 
-    A frame shows what the true masks leave free when they are dilated as the paper does.
-
     Args:
-        visible_THW: bool, where people are.
+        covered_THW: bool, what does not count as shown: people's true masks, dilated as the paper
+            does, or the masks of the run.
         flows: [T - 1, 2, H, W, 2] px, how the background moves to the next frame and back.
     """
-    free_THW = np.stack([dilate(visible_HW) == 0 for visible_HW in visible_THW])
-    before_THW, after_THW = free_THW.copy(), free_THW.copy()
-    for index in range(1, len(free_THW)):
+    before_THW, after_THW = ~covered_THW, ~covered_THW
+    for index in range(1, len(covered_THW)):
         before_THW[index] |= moved(before_THW[index - 1], flows[index - 1][1]) > _HALF
-    for index in reversed(range(len(free_THW) - 1)):
+    for index in reversed(range(len(covered_THW) - 1)):
         after_THW[index] |= moved(after_THW[index + 1], flows[index][0]) > _HALF
     return np.asarray(before_THW | after_THW)
 
