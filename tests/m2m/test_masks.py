@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,7 @@ def _moving(missed: set[int], num_frames: int = 12, step_px: int = 3) -> list[np
     return [_figure(10 + step_px * index, is_missed=index in missed) for index in range(num_frames)]
 
 
-def _unite(masks: list[np.ndarray], step_px: int = 3) -> np.ndarray:
+def _unite(masks: list[np.ndarray], step_px: int = 3, min_votes: int = 3) -> np.ndarray:
     """The temporal union of masks that move to the right, with their true flow."""
     onward_HW2 = np.zeros((HEIGHT, WIDTH, 2), np.float16)
     onward_HW2[..., 0] = step_px
@@ -46,7 +48,7 @@ def _unite(masks: list[np.ndarray], step_px: int = 3) -> np.ndarray:
     for _ in range(num_pairs):
         flows[0].append(onward_HW2)
         flows[1].append(-onward_HW2)
-    return np.stack(list(temporal_union(_store(masks), *flows)))
+    return np.stack(list(temporal_union(_store(masks), *flows, min_votes)))
 
 
 @pytest.mark.parametrize("inside", [1, 255, True])
@@ -82,7 +84,7 @@ def _person() -> np.ndarray:
 
 def test_an_arm_is_covered_where_its_landmarks_are_sure() -> None:
     """From shoulder over elbow to wrist, about a tenth of the trunk wide; the trunk is left out."""
-    cover_HW = limb_cover(_person(), (60, 120), 0.9)
+    cover_HW = limb_cover(_person(), (60, 120))
     assert cover_HW.dtype == bool
     assert cover_HW[10, 40:111].all()
     assert 2 <= cover_HW[:, 90].sum() <= 6
@@ -94,7 +96,7 @@ def test_a_limb_that_is_only_guessed_is_not_covered() -> None:
     for column in (2, 3):
         landmarks_K4 = _person()
         landmarks_K4[15, column] = 0.8
-        cover_HW = limb_cover(landmarks_K4, (60, 120), 0.9)
+        cover_HW = limb_cover(landmarks_K4, (60, 120))
         assert cover_HW[10, 40:71].all()
         assert not cover_HW[:, 80:].any()
 
@@ -137,11 +139,12 @@ def test_a_person_missed_for_a_moment_is_covered_where_they_are(missed: set[int]
     np.testing.assert_array_equal(united, _moving(set()))
 
 
-def test_half_a_person_missed_is_covered() -> None:
+@pytest.mark.parametrize("min_votes", [3, 4])
+def test_half_a_person_missed_is_covered(min_votes: int) -> None:
     """One frame shows the upper half only: the union shows all of them."""
     masks = _moving(set())
     masks[6][35:] = 0
-    np.testing.assert_array_equal(_unite(masks), _moving(set()))
+    np.testing.assert_array_equal(_unite(masks, min_votes=min_votes), _moving(set()))
 
 
 def test_a_wild_outline_stays_in_its_frame() -> None:
@@ -151,6 +154,22 @@ def test_a_wild_outline_stays_in_its_frame() -> None:
     united = _unite(masks)
     assert (united[6][:10] == 255).all()
     assert not np.delete(united, 6, axis=0)[:, :10].any()
+
+
+@pytest.mark.parametrize(("min_votes", "is_taken"), [(3, True), (4, False)])
+def test_ground_that_was_just_left_is_only_taken_with_few_votes(
+    min_votes: int, is_taken: bool
+) -> None:
+    """Someone walks before ground that stands still: its flow leads back to where they were."""
+    masks = _moving(set(), step_px=12)
+    onward, back = (FrameStore((HEIGHT, WIDTH, 2), np.float16) for _ in range(2))
+    for first_HW, second_HW in pairwise(masks):
+        for flows, mask_HW, step_px in ((onward, first_HW, 12), (back, second_HW, -12)):
+            flow_HW2 = np.zeros((HEIGHT, WIDTH, 2), np.float16)
+            flow_HW2[mask_HW > 0, 0] = step_px
+            flows.append(flow_HW2)
+    united_THW = np.stack(list(temporal_union(_store(masks), onward, back, min_votes)))
+    assert (united_THW[4] != masks[4]).any() == is_taken
 
 
 def test_nobody_found_is_nobody_added_and_one_frame_is_enough() -> None:

@@ -22,10 +22,7 @@ from toolkit.adapters.detectors import (
 )
 from toolkit.adapters.landmarks import PoseLandmarker, Region, region_of_keypoints, region_of_pose
 from toolkit.frames import FrameStore, map_frames
-from toolkit.m2m.masks import (
-    box_of,
-    limb_cover,
-)
+from toolkit.m2m.masks import box_of, limb_cover
 from toolkit.m2m.people import gather_people
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
 from toolkit.m2m.types import Array, Evidence, People, Progress
@@ -61,7 +58,6 @@ _MIN_PRESENCE_FAINT = 0.9
 _MIN_PRESENCE_TRACKED = 0.3
 _MIN_PRESENCE_FILLED = 0.1
 _MASK_PROBABILITY = 0.5
-_LANDMARK_CONFIDENCE = 0.9
 
 
 _Proposal = tuple[str, Detection, Region]
@@ -124,10 +120,8 @@ class BlazePoseMasker:
         pose = self._landmarks(image_HWC, region)
         if pose.presence < min_presence:
             return None
-        mask_HW = (pose.probability_HW > _MASK_PROBABILITY) | limb_cover(
-            pose.landmarks_K4, pose.probability_HW.shape, _LANDMARK_CONFIDENCE
-        )
-        box_xyxy = box_of(mask_HW)
+        mask_HW = pose.probability_HW > _MASK_PROBABILITY
+        box_xyxy = box_of(mask_HW | limb_cover(pose.landmarks_K4, mask_HW.shape))
         if box_xyxy is None:
             return None
         return Sighting(

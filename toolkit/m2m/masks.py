@@ -18,9 +18,10 @@ _LIMBS = (
     *((23, 25), (25, 27), (27, 31), (24, 26), (26, 28), (28, 32)),
 )
 
+_MIN_CONFIDENCE = 0.9
+
 _REACH_FRAMES = 3
 """Neighbours on each side that have a vote in the temporal union."""
-_MIN_VOTES = 3
 _MAX_HOLE_SHARE = 1 / 200
 
 
@@ -44,13 +45,14 @@ def box_of(mask_HW: Array) -> Array | None:
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
-def limb_cover(landmarks_K4: Array, shape_HW: tuple[int, int], min_confidence: float) -> Array:
+def limb_cover(landmarks_K4: Array, shape_HW: tuple[int, int]) -> Array:
     """Draw arms and legs between landmarks that are surely seen, as thin as a wrist.
 
-    A segmentation that loses a forearm shows it; the landmarks rarely lose it.
+    A segmentation that loses a forearm shows it; the landmarks rarely lose it. They are a reason to
+    remove a pixel and no outline: beside somebody else they may lead to the other's feet.
     """
     cover_HW = np.zeros(shape_HW, np.uint8)
-    sure_K = landmarks_K4[:, 2:].min(1) >= min_confidence
+    sure_K = landmarks_K4[:, 2:].min(1) >= _MIN_CONFIDENCE
     points_K2 = np.round(landmarks_K4[:, :2]).astype(int)
     shoulder, hip = landmarks_K4[11:13, :2].mean(0), landmarks_K4[23:25, :2].mean(0)
     width_px = max(1, round(0.1 * float(np.linalg.norm(shoulder - hip))))
@@ -86,16 +88,20 @@ def warp(mask_HW: Array, flow_HW2: Array) -> Array:
     return cv2.remap(mask_HW, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR)
 
 
-def temporal_union(masks: FrameStore, onward: FrameStore, back: FrameStore) -> FrameStore:
-    """Add to each mask what most of its neighbours in time show, moved along the flow.
+def temporal_union(
+    masks: FrameStore, onward: FrameStore, back: FrameStore, min_votes: int
+) -> FrameStore:
+    """Add to each mask what enough of its neighbours in time show, moved along the flow.
 
     A frame in which a person is half missed is then covered; a frame in which the outline runs
-    wild does not spoil its neighbours.
+    wild does not spoil its neighbours. Ground that somebody has just left has the votes of the
+    three frames before: with more than that, the outline does not swell when they move.
 
     Args:
         masks: [T, H, W] uint8 0 or 255.
         onward: [T - 1, H, W, 2] px; entry t leads from frame t to t + 1.
         back: [T - 1, H, W, 2] px; entry t leads from frame t + 1 to t.
+        min_votes: out of three frames before and three after.
     """
     votes = FrameStore(masks.frame_shape)
     for _ in masks:
@@ -113,5 +119,5 @@ def temporal_union(masks: FrameStore, onward: FrameStore, back: FrameStore) -> F
             votes[index] = votes[index] + shown.astype(np.uint8)
     union = FrameStore(masks.frame_shape)
     for mask, vote in zip(masks, votes, strict=True):
-        union.append(np.where((mask > 0) | (vote >= _MIN_VOTES), np.uint8(255), np.uint8(0)))
+        union.append(np.where((mask > 0) | (vote >= min_votes), np.uint8(255), np.uint8(0)))
     return union

@@ -10,9 +10,20 @@ from toolkit.frames import FrameStore
 from toolkit.m2m.background import Background
 from toolkit.m2m.foreground import add_foreground, take_out_background
 from toolkit.m2m.linger import linger
-from toolkit.m2m.masks import decode_rle, dilate, encode_rle, fill_holes, temporal_union
+from toolkit.m2m.masks import (
+    decode_rle,
+    dilate,
+    encode_rle,
+    fill_holes,
+    limb_cover,
+    temporal_union,
+)
 from toolkit.m2m.motion import neighbour_flows
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
+
+_MIN_VOTES_REMOVED, _MIN_VOTES_PERSON = 3, 4
+"""What half of its neighbours show is removed from a frame, lest it leak; to be called a person
+takes more than half."""
 
 
 def gather_people(
@@ -23,15 +34,17 @@ def gather_people(
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
     tracked = [linger(track, views) for track in tracked]
-    seen, anyone = FrameStore(views.frame_shape[:2]), FrameStore(views.frame_shape[:2])
+    outlines, limbs, anyone = (FrameStore(views.frame_shape[:2]) for _ in range(3))
     for index in range(len(views)):
         here = [(track, track.frames[index]) for track in tracked if index in track.frames]
-        outlines = [item for track, item in here if track.is_sure and item.landmarks_K4 is not None]
-        seen.append(_union(outlines, views))
-        anyone.append(_union([item for _, item in here], views))
-    seen = temporal_union(seen, *neighbour_flows(views))
-    for index, sure_HW in enumerate(seen):
-        anyone[index] = np.maximum(anyone[index], sure_HW)
+        sure = [item for track, item in here if track.is_sure and item.landmarks_K4 is not None]
+        outlines.append(_union(sure, views))
+        limbs.append(_with_limbs(sure, views))
+        anyone.append(_with_limbs([item for _, item in here], views))
+    flows = neighbour_flows(views)
+    seen = temporal_union(outlines, *flows, _MIN_VOTES_PERSON)
+    for index, removed_HW in enumerate(temporal_union(limbs, *flows, _MIN_VOTES_REMOVED)):
+        anyone[index] = np.maximum(anyone[index], removed_HW)
     height, width = frames.frame_shape[:2]
     cores, masks = FrameStore((height, width)), FrameStore((height, width))
     background = Background(views, anyone)
@@ -61,6 +74,15 @@ def _union(people: list[PersonFrame], views: FrameStore) -> Array:
     for item in people:
         mask_HW |= decode_rle(item.mask)
     return mask_HW.astype(np.uint8) * 255
+
+
+def _with_limbs(people: list[PersonFrame], views: FrameStore) -> Array:
+    """Return the union of the masks and of the limbs that landmarks show."""
+    mask_HW = _union(people, views)
+    for item in people:
+        if item.landmarks_K4 is not None:
+            mask_HW[limb_cover(item.landmarks_K4, mask_HW.shape)] = 255
+    return mask_HW
 
 
 def _resized(mask_HW: Array, size: tuple[int, int]) -> Array:

@@ -29,7 +29,7 @@ class Sighting:
 
     Attributes:
         mask_HW: bool, undilated.
-        box_xyxy: box around the mask.
+        box_xyxy: box around the mask and the limbs that the landmarks show.
         landmarks_K4, world_K3: as in ``PersonFrame``; None for a mere region.
         next_hint: whatever the finder needs to look again in a neighbouring frame; None: it cannot.
         score: 0..1.

@@ -31,7 +31,8 @@ class PersonFrame:
 
     Attributes:
         box_xyxy: [4] px.
-        mask: COCO run-length encoding of the undilated mask (``toolkit.m2m.masks``).
+        mask: COCO run-length encoding of the undilated mask (``toolkit.m2m.masks``). The limbs that
+            only the landmarks show are not in it.
         landmarks_K4: [33, 4] x px, y px, visibility 0..1, presence 0..1; None where only a region
             (a face, a hand, a box) is known.
         world_K3: [33, 3] metres about the hip centre, camera axes; None with ``landmarks_K4``.
@@ -88,7 +89,8 @@ class People:
 
     Attributes:
         tracks: sorted by ``track_id``.
-        masks: [T, H, W] uint8, 255 where any person is, after temporal union and dilation.
+        masks: [T, H, W] uint8, 255 where any person may be and where landmarks show a limb,
+            after temporal union and dilation.
         cores: [T, H, W] uint8, 255 where a person surely is: the outlines of confirmed people,
             after temporal union, before dilation.
         evidence: for each frame, every sign of a person found in the source.
