@@ -23,6 +23,8 @@ MIDDLE = {
     "spine3": (0, 0.29, 0), "neck": (0, 0.46, -0.03), "head": (0, 0.62, 0),
 }  # fmt: skip
 
+ARM = ("collar", "shoulder", "elbow", "wrist")
+
 
 def rest_joints() -> Array:
     """A body of about 1.7 m, in metres, the pelvis at the origin."""
@@ -117,6 +119,19 @@ def test_posed_joints_project_onto_the_landmarks() -> None:
     chosen = list(LANDMARK_PLACES)
     errors_px = np.linalg.norm(again[:, chosen, :2] - landmarks[:, chosen, :2], axis=-1)
     assert errors_px.mean() < 0.02 * (1.7 * CAMERA.fy / 4.0)
+
+
+def test_arms_do_not_make_up_for_shoulders_that_lie_farther_back() -> None:
+    """A skeleton whose shoulders are 5 cm behind those of the landmarks raises no arm for it."""
+    true, pelvis = walking(30, 0), at(0.0, 0.0, 4.0, 30)
+    landmarks, world = landmarks_of(true, pelvis)
+    rest_J3 = REST_J3.copy()
+    rest_J3[[JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ARM]] -= (0, 0, 0.05)
+    found = [
+        fit_body(landmarks, world, CAMERA, FPS, rest).rotations_TJ33 for rest in (REST_J3, rest_J3)
+    ]
+    apart_deg = errors_deg(*found)[:, [JOINT["left_shoulder"], JOINT["right_shoulder"]]]
+    assert apart_deg.mean() < 5
 
 
 def test_unseen_legs_hang_and_are_marked() -> None:

@@ -1,9 +1,9 @@
 """From BlazePose landmarks to the pose of the SMPL-X body skeleton, by analytic inverse kinematics.
 
-Each bone is aimed from where the skeleton's joint is to where the landmark is, down the chain from
-the pelvis, so that errors do not add up along a limb. It runs twice: first on the world landmarks,
-which give depth and the distance to the camera; then on the image landmarks at that depth, which
-put the limbs where they are seen. All frames of a track are solved at once.
+Each bone is aimed from where the skeleton's joint is to where the landmark is seen, down the chain
+from the pelvis, so that errors do not add up along a limb. The world landmarks give the depth. It
+takes the distance to the camera: first that of the world landmarks, then that of the posed body,
+which is posed again there. All frames of a track are solved at once.
 
 Shape suffixes: T frames, K landmarks, J joints. Points are metres in camera axes (x right, y down,
 z forward); rotations take the SMPL-X rest pose (x left, y up, z front) there.
@@ -41,7 +41,7 @@ LANDMARK_PLACES = {
 _SIZED_BONES = ((11, 12), (23, 24), (11, 23), (12, 24), (23, 25), (24, 26), (25, 27), (26, 28))
 _SEEN = 0.5
 """Visibility from which a joint counts as observed."""
-_TREMOR_S, _RELIEF_S, _DEPTH_S, _GAP_S = 0.035, 0.06, 0.15, 0.5
+_TREMOR_S, _RELIEF_S, _DEPTH_S, _GAP_S = 0.05, 0.06, 0.15, 0.5
 """Standard deviations of the zero-phase smoothing of the pose, of the landmarks' depth within the
 body, of the distance to the camera, and across gaps."""
 _NEAREST_M, _FARTHEST_M = 0.3, 500.0
@@ -76,13 +76,15 @@ def fit_body(
     hips_T3 = world_TK3[:, 23:25].mean(1)
     points_TK3 = _turn_to_ray(world_TK3 - hips_T3[:, None], rays_TK3[:, 23:25].mean(1))
     depths_TK = points_TK3[..., 2]
-    root_T3 = np.zeros((len(world_TK3), 3))
+    chosen = list(LANDMARK_PLACES)
+    root_T3 = _place(points_TK3[:, chosen], rays_TK3[:, chosen], seen_TK[:, chosen], fps)
     for _ in range(2):
-        raw_TJ33, weights_TJ = _solve(points_TK3, seen_TK, root_T3, rest_J3)
-        rotations_TJ33 = _smooth_rotations(raw_TJ33, weights_TJ, fps)
-        root_T3 = _place(rotations_TJ33, rest_J3, rays_TK3, seen_TK, fps)
         depths_T = root_T3[:, 2] - depths_TK[:, 23:25].mean(1)
         points_TK3 = rays_TK3 * np.maximum(depths_TK + depths_T[:, None], 0.1)[..., None]
+        raw_TJ33, weights_TJ = _solve(points_TK3, seen_TK, root_T3, rest_J3)
+        rotations_TJ33 = _smooth_rotations(raw_TJ33, weights_TJ, fps)
+        body_TK3 = _landmark_points(rotations_TJ33, rest_J3)
+        root_T3 = _place(body_TK3, rays_TK3[:, chosen], seen_TK[:, chosen], fps)
     return Fit(rotations_TJ33, root_T3, _observed(seen_TK))
 
 
@@ -158,6 +160,17 @@ def _solve(
     return chain.local_TJ33, _ramp(_joint_visibility(seen_TK), 0.1, 0.6)
 
 
+def _toward(points_TK3: Array, start: int, end: int, joint_T3: Array) -> Array:
+    """Return the way [T, 3] from where the joint of landmark ``start`` is to landmark ``end``.
+
+    It ends where ``end`` is seen, as much farther than the joint as the landmarks are apart: where
+    the skeleton's shoulder lies before or behind the landmark, the arm must not make up for it.
+    """
+    depths_T = joint_T3[:, 2] + points_TK3[:, end, 2] - points_TK3[:, start, 2]
+    rays_T3 = points_TK3[:, end] / points_TK3[:, end, 2:]
+    return np.asarray(rays_T3 * np.maximum(depths_T, 0.1)[:, None] - joint_T3)
+
+
 def _solve_torso(chain: _Chain, points_TK3: Array, seen_TK: Array, root_T3: Array) -> None:
     """Pelvis from the hips, chest from the shoulders, the difference spread over the spine."""
     across_hips_T3 = unit(points_TK3[:, 23] - points_TK3[:, 24])
@@ -202,12 +215,16 @@ def _solve_arm(chain: _Chain, points_TK3: Array, seen_TK: Array, *, left: bool) 
     start_T3, collar_T33 = chain.reach(f"{side}_shoulder")
     axis_3 = -_Y if left else _Y
     turn_T33, hinge_T33 = _hinge(
-        collar_T33, (upper_3, fore_3), axis_3, elbow - start_T3, wrist - elbow
+        collar_T33,
+        (upper_3, fore_3),
+        axis_3,
+        _toward(points_TK3, 11 + odd, 13 + odd, start_T3),
+        wrist - elbow,
     )
     turn_T33 = chain.set(f"{side}_shoulder", turn_T33) @ hinge_T33
 
     start_T3, _ = chain.reach(f"{side}_elbow")
-    fore_T3 = wrist - start_T3
+    fore_T3 = _toward(points_TK3, 13 + odd, 15 + odd, start_T3)
     bent_T33 = shortest(turn_T33 @ fore_3, fore_T3) @ turn_T33
     hand_T1 = _ramp(seen_TK[:, [15 + odd, 17 + odd, 19 + odd]].min(1), 0.3, 0.8)[:, None]
     thumb_side_T3 = (1 - hand_T1) * (bent_T33 @ _Z) + hand_T1 * unit(index - pinky)
@@ -321,18 +338,14 @@ def _smooth_rotations(local_TJ33: Array, weights_TJ: Array, fps: float) -> Array
     return np.asarray(left @ right)
 
 
-def _place(
-    rotations_TJ33: Array, rest_J3: Array, rays_TK3: Array, seen_TK: Array, fps: float
-) -> Array:
-    """Return where the pelvis is [T, 3] m, so that the posed body projects onto the landmarks.
+def _place(body_TK3: Array, rays_TK3: Array, seen_TK: Array, fps: float) -> Array:
+    """Return where the pelvis is [T, 3] m, so that points about it lie on their rays.
 
     Least squares, linear in the translation: for each landmark, x + tx = u (z + tz) and the same
     in y, where (u, v, 1) is its ray. The depth is smoothed over time before x and y are solved.
     """
-    chosen = list(LANDMARK_PLACES)
-    body_TK3 = _landmark_points(rotations_TJ33, rest_J3)
-    rays = rays_TK3[:, chosen, :2]
-    weights = np.maximum(seen_TK[:, chosen], 0.02)[..., None] ** 2
+    rays = rays_TK3[..., :2]
+    weights = np.maximum(seen_TK, 0.02)[..., None] ** 2
     offsets = body_TK3[..., :2] - rays * body_TK3[..., 2:]
     total = weights.sum(1)
     mean_rays, mean_offsets = (weights * rays).sum(1) / total, (weights * offsets).sum(1) / total
