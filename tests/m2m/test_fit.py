@@ -134,6 +134,22 @@ def test_arms_do_not_make_up_for_shoulders_that_lie_farther_back() -> None:
     assert apart_deg.mean() < 5
 
 
+def test_arms_seen_at_full_length_lie_across_the_view() -> None:
+    """World landmarks that bring the elbows 12 cm and the hands 24 cm nearer are half believed."""
+    true, pelvis = np.tile(np.eye(3), (5, NUM_JOINTS, 1, 1)), at(0.0, 0.0, 4.0, 5)
+    true[:, 0] = FACING_CAMERA.as_matrix()
+    landmarks, world = landmarks_of(true, pelvis)
+    world[:, [13, 14], 2] -= 0.12
+    world[:, 15:23, 2] -= 0.24
+    fit = fit_body(landmarks, world, CAMERA, FPS, REST_J3)
+    _, turns = pose_joints(fit.rotations_TJ33, REST_J3)
+    for side in ("left", "right"):
+        upper_3 = REST_J3[JOINT[f"{side}_elbow"]] - REST_J3[JOINT[f"{side}_shoulder"]]
+        upper_T3 = turns[:, JOINT[f"{side}_shoulder"]] @ upper_3
+        nearer_deg = np.degrees(np.arcsin(-upper_T3[:, 2] / np.linalg.norm(upper_3)))
+        assert 0 < nearer_deg.min() <= nearer_deg.max() < 13  # the landmarks say 25
+
+
 def test_unseen_legs_hang_and_are_marked() -> None:
     """With the upper body only, the body stands upright at the right distance, legs unobserved."""
     true, pelvis = walking(20, 0), at(0.0, 0.5, 1.5, 20)

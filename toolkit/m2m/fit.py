@@ -44,6 +44,9 @@ _SEEN = 0.5
 _TREMOR_S, _RELIEF_S, _DEPTH_S, _GAP_S = 0.05, 0.06, 0.15, 0.5
 """Standard deviations of the zero-phase smoothing of the pose, of the landmarks' depth within the
 body, of the distance to the camera, and across gaps."""
+_LENGTH_ERROR, _BONE_DEPTH_ERROR_M = 0.15, 0.2
+"""How far an arm's bone may be from the skeleton's length as it is seen, and from the landmarks'
+difference in depth (standard deviations)."""
 _NEAREST_M, _FARTHEST_M = 0.3, 500.0
 _X, _Y, _Z = np.eye(3)
 
@@ -160,15 +163,26 @@ def _solve(
     return chain.local_TJ33, _ramp(_joint_visibility(seen_TK), 0.1, 0.6)
 
 
-def _toward(points_TK3: Array, start: int, end: int, joint_T3: Array) -> Array:
-    """Return the way [T, 3] from where the joint of landmark ``start`` is to landmark ``end``.
+def _toward(points_TK3: Array, start: int, end: int, joint_T3: Array, length: float) -> Array:
+    """Return the way [T, 3] of a bone, from where the joint of landmark ``start`` is.
 
-    It ends where ``end`` is seen, as much farther than the joint as the landmarks are apart: where
-    the skeleton's shoulder lies before or behind the landmark, the arm must not make up for it.
+    Across the view it ends where landmark ``end`` is seen. How far it goes along the view is the
+    mean of what two things make likely: the landmarks' depths, of which only the difference counts,
+    for the skeleton's shoulder may lie before or behind the landmark; and the bone's ``length``,
+    which is all seen where the bone lies across the view.
     """
+    rays_T3 = unit(points_TK3[:, end])
     depths_T = joint_T3[:, 2] + points_TK3[:, end, 2] - points_TK3[:, start, 2]
-    rays_T3 = points_TK3[:, end] / points_TK3[:, end, 2:]
-    return np.asarray(rays_T3 * np.maximum(depths_T, 0.1)[:, None] - joint_T3)
+    ways_T3 = rays_T3 * (np.maximum(depths_T, 0.1) / rays_T3[:, 2])[:, None] - joint_T3
+    along_T1 = (ways_T3 * rays_T3).sum(-1, keepdims=True)
+    across_T3 = ways_T3 - along_T1 * rays_T3
+    tried_N = length * np.linspace(-1.2, 1.2, 61)
+    lengths_TN = np.hypot(np.linalg.norm(across_T3, axis=-1, keepdims=True), tried_N)
+    errors_TN = ((lengths_TN / length - 1) / _LENGTH_ERROR) ** 2
+    errors_TN += ((tried_N - along_T1) / _BONE_DEPTH_ERROR_M) ** 2
+    likely_TN = np.exp((errors_TN.min(1, keepdims=True) - errors_TN) / 2)
+    mean_T = (likely_TN * tried_N).sum(1) / likely_TN.sum(1)
+    return np.asarray(across_T3 + mean_T[:, None] * rays_T3)
 
 
 def _solve_torso(chain: _Chain, points_TK3: Array, seen_TK: Array, root_T3: Array) -> None:
@@ -218,13 +232,13 @@ def _solve_arm(chain: _Chain, points_TK3: Array, seen_TK: Array, *, left: bool) 
         collar_T33,
         (upper_3, fore_3),
         axis_3,
-        _toward(points_TK3, 11 + odd, 13 + odd, start_T3),
+        _toward(points_TK3, 11 + odd, 13 + odd, start_T3, float(np.linalg.norm(upper_3))),
         wrist - elbow,
     )
     turn_T33 = chain.set(f"{side}_shoulder", turn_T33) @ hinge_T33
 
     start_T3, _ = chain.reach(f"{side}_elbow")
-    fore_T3 = _toward(points_TK3, 13 + odd, 15 + odd, start_T3)
+    fore_T3 = _toward(points_TK3, 13 + odd, 15 + odd, start_T3, float(np.linalg.norm(fore_3)))
     bent_T33 = shortest(turn_T33 @ fore_3, fore_T3) @ turn_T33
     hand_T1 = _ramp(seen_TK[:, [15 + odd, 17 + odd, 19 + odd]].min(1), 0.3, 0.8)[:, None]
     thumb_side_T3 = (1 - hand_T1) * (bent_T33 @ _Z) + hand_T1 * unit(index - pinky)
