@@ -218,13 +218,13 @@ def _solve_arm(chain: _Chain, points_TK3: Array, seen_TK: Array, *, left: bool) 
     """Collar, shoulder, elbow and wrist of one side."""
     side, odd = ("left", 0) if left else ("right", 1)
     elbow, wrist, pinky, index = (points_TK3[:, k + odd] for k in (13, 15, 17, 19))
-    # The shoulder blade follows a fifth of the way that the upper arm leaves the T-pose.
+    # The shoulder blade follows a tenth of the way that the upper arm leaves the T-pose.
     start_T3, chest_T33 = chain.reach(f"{side}_collar")
     upper_3, fore_3 = chain.bone(f"{side}_elbow"), chain.bone(f"{side}_wrist")
     lift_T3 = Rotation.from_matrix(
         shortest(chest_T33 @ upper_3, elbow - points_TK3[:, 11 + odd])
     ).as_rotvec()
-    chain.set(f"{side}_collar", Rotation.from_rotvec(lift_T3 / 5).as_matrix() @ chest_T33)
+    chain.set(f"{side}_collar", Rotation.from_rotvec(lift_T3 / 10).as_matrix() @ chest_T33)
 
     start_T3, collar_T33 = chain.reach(f"{side}_shoulder")
     axis_3 = -_Y if left else _Y
