@@ -42,7 +42,8 @@ _DILATION_PX = 4
 _MIN_HEIGHT_PX, _MAX_OCCLUSION = 45, 0.5
 """A leak is of somebody who is taller than that and less hidden in each of its frames."""
 _MIN_LEAK_PX, _MIN_STEP = 30, 10
-"""A leak changes so many pixels by so many levels of 255, in one frame at least."""
+"""A leak changes so many pixels of what it lets through by so many levels of 255, in one frame at
+least: background that is no longer masked is no leak."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ def plant(kind: str, run: ClipRun, rng: np.random.Generator) -> Leak | None:
         parts = _erode(run, person, frames, int(amount))
     elif kind == "limb":
         order = (LIMBS[i] for i in rng.permutation(len(LIMBS)))
-        leaks = (_carry(run.done, _miss_limb(run, person, frames, limb)) for limb in order)
+        leaks = (_carry(run, _miss_limb(run, person, frames, limb)) for limb in order)
         return next((leak for leak in leaks if leak), None)
     else:
         parts = _intrude(run, frames, Intruder(kind, run, person, rng))
-    return _carry(run.done, parts)
+    return _carry(run, parts)
 
 
 def _choose(
@@ -213,8 +214,9 @@ def _disc(radius_px: int) -> Array:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side_px, side_px)))
 
 
-def _carry(done: Anonymized, parts: _Parts) -> Leak | None:
+def _carry(run: ClipRun, parts: _Parts) -> Leak | None:
     """Carry what was missed through inpainter and renderer."""
+    done = run.done
     people = replace(
         parts.people,
         masks=_changed(done.people.masks, parts.masks),
@@ -229,7 +231,9 @@ def _carry(done: Anonymized, parts: _Parts) -> Leak | None:
         step_HWC *= 1 - done.coverage[index][..., None].astype(np.float32) / 255
         result_HWC = np.clip(np.rint(done.result[index] + step_HWC), 0, 255)
         results[index] = result_HWC.astype(np.uint8)
-        most_px = max(most_px, int(np.count_nonzero(np.abs(step_HWC).max(2) >= _MIN_STEP)))
+        somebody_HW = run.visible_HW(index) | (source[index] != done.clip.frames[index]).any(2)
+        shows_HW = somebody_HW & (np.abs(step_HWC).max(2) >= _MIN_STEP)
+        most_px = max(most_px, int(np.count_nonzero(shows_HW)))
     if most_px < _MIN_LEAK_PX:
         return None
     leaky = replace(
