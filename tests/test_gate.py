@@ -128,7 +128,7 @@ def test_a_mask_that_misses_a_person_in_one_frame_is_caught(
     """Even if nothing of them is left to see: evidence without a mask is enough."""
     masks = store(_without(np.stack(list(done.people.masks)), 5))
     failed = _failed(_check(_changed(done, masks=masks), room))
-    assert failed == {"uncovered_evidence": 5}
+    assert failed == {"uncovered_evidence": 5, "left_behind": 5}
 
 
 @pytest.mark.parametrize("index", [4, 5])

@@ -18,6 +18,7 @@ from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
 from toolkit.qa.checks import Check
+from toolkit.qa.left import left_behind_share
 from toolkit.qa.privacy import (
     lost_people,
     show_different_things,
@@ -170,6 +171,9 @@ def check_frame(
         "small_people": body_scores[1],
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask
+        ),
+        "left_behind": left_behind_share(
+            done.clip.frames, people, index, float(done.clip.timing.fps)
         ),
         "unresolved_people": unresolved_score(sightings, mask.shape),
         "unexplained_motion": people.unexplained[index],
