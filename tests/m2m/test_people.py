@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.actors_clip import read_masks, store
-from toolkit.m2m.masks import encode_rle
+from toolkit.m2m.masks import encode_rle, limb_cover
 from toolkit.m2m.people import gather_people
 from toolkit.m2m.types import PersonFrame, Track
 
@@ -10,8 +10,8 @@ HEIGHT, WIDTH = 60, 120
 
 def _person() -> PersonFrame:
     """Someone whose trunk is segmented and whose arm, stretched out to the right, is not."""
-    mask_HW = np.zeros((HEIGHT, WIDTH), np.uint8)
-    mask_HW[8:52, 18:42] = 255
+    outline_HW = np.zeros((HEIGHT, WIDTH), bool)
+    outline_HW[8:52, 18:42] = True
     landmarks_K4 = np.ones((33, 4), np.float32)
     landmarks_K4[:, :2] = (30, 45)
     places = {11: (40, 10), 12: (20, 10), 23: (36, 50), 24: (24, 50)}
@@ -19,7 +19,15 @@ def _person() -> PersonFrame:
     for index, place in places.items():
         landmarks_K4[index, :2] = place
     box_xyxy = np.array([18, 8, 105, 52], np.float32)
-    return PersonFrame(box_xyxy, encode_rle(mask_HW), landmarks_K4, np.zeros((33, 3)), 1.0)
+    mask_HW = outline_HW | limb_cover(landmarks_K4, (HEIGHT, WIDTH))
+    return PersonFrame(
+        box_xyxy,
+        encode_rle(mask_HW),
+        landmarks_K4,
+        np.zeros((33, 3)),
+        1.0,
+        outline=encode_rle(outline_HW),
+    )
 
 
 def test_a_limb_that_only_landmarks_show_is_removed_and_no_part_of_the_outline() -> None:

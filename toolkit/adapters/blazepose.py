@@ -120,8 +120,9 @@ class BlazePoseMasker:
         pose = self._landmarks(image_HWC, region)
         if pose.presence < min_presence:
             return None
-        mask_HW = pose.probability_HW > _MASK_PROBABILITY
-        box_xyxy = box_of(mask_HW | limb_cover(pose.landmarks_K4, mask_HW.shape))
+        outline_HW = pose.probability_HW > _MASK_PROBABILITY
+        mask_HW = outline_HW | limb_cover(pose.landmarks_K4, outline_HW.shape)
+        box_xyxy = box_of(mask_HW)
         if box_xyxy is None:
             return None
         return Sighting(
@@ -132,6 +133,7 @@ class BlazePoseMasker:
             pose.next_region,
             pose.presence,
             source,
+            outline_HW=outline_HW,
         )
 
     def _follow(self, image_HWC: Array, hints: dict[int, object]) -> dict[int, Sighting]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,6 @@ from toolkit.m2m.masks import (
     dilate,
     encode_rle,
     fill_holes,
-    limb_cover,
     temporal_union,
 )
 from toolkit.m2m.motion import neighbour_flows
@@ -34,16 +34,16 @@ def gather_people(
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
     tracked = [linger(track, views) for track in tracked]
-    outlines, limbs, anyone = (FrameStore(views.frame_shape[:2]) for _ in range(3))
+    outlines, whole, anyone = (FrameStore(views.frame_shape[:2]) for _ in range(3))
     for index in range(len(views)):
         here = [(track, track.frames[index]) for track in tracked if index in track.frames]
         sure = [item for track, item in here if track.is_sure and item.landmarks_K4 is not None]
-        outlines.append(_union(sure, views))
-        limbs.append(_with_limbs(sure, views))
-        anyone.append(_with_limbs([item for _, item in here], views))
+        outlines.append(_union([item.outline or item.mask for item in sure], views))
+        whole.append(_union([item.mask for item in sure], views))
+        anyone.append(_union([item.mask for _, item in here], views))
     flows = neighbour_flows(views)
     seen = temporal_union(outlines, *flows, _MIN_VOTES_PERSON)
-    for index, removed_HW in enumerate(temporal_union(limbs, *flows, _MIN_VOTES_REMOVED)):
+    for index, removed_HW in enumerate(temporal_union(whole, *flows, _MIN_VOTES_REMOVED)):
         anyone[index] = np.maximum(anyone[index], removed_HW)
     height, width = frames.frame_shape[:2]
     cores, masks = FrameStore((height, width)), FrameStore((height, width))
@@ -69,20 +69,11 @@ def gather_people(
     return People(tracks, masks, cores, signs, unexplained)
 
 
-def _union(people: list[PersonFrame], views: FrameStore) -> Array:
+def _union(masks: list[dict[str, Any]], views: FrameStore) -> Array:
     mask_HW = np.zeros(views.frame_shape[:2], bool)
-    for item in people:
-        mask_HW |= decode_rle(item.mask)
+    for encoded in masks:
+        mask_HW |= decode_rle(encoded)
     return mask_HW.astype(np.uint8) * 255
-
-
-def _with_limbs(people: list[PersonFrame], views: FrameStore) -> Array:
-    """Return the union of the masks and of the limbs that landmarks show."""
-    mask_HW = _union(people, views)
-    for item in people:
-        if item.landmarks_K4 is not None:
-            mask_HW[limb_cover(item.landmarks_K4, mask_HW.shape)] = 255
-    return mask_HW
 
 
 def _resized(mask_HW: Array, size: tuple[int, int]) -> Array:
@@ -106,5 +97,6 @@ def _scaled(item: PersonFrame, shape_HW: tuple[int, int]) -> PersonFrame:
         item,
         box_xyxy=item.box_xyxy * np.tile(scale_xy, 2),
         mask=encode_rle(resized),
+        outline=None,  # the cores hold it
         landmarks_K4=landmarks_K4,
     )

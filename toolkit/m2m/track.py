@@ -29,12 +29,13 @@ class Sighting:
 
     Attributes:
         mask_HW: bool, undilated.
-        box_xyxy: box around the mask and the limbs that the landmarks show.
+        box_xyxy: box around the mask.
         landmarks_K4, world_K3: as in ``PersonFrame``; None for a mere region.
         next_hint: whatever the finder needs to look again in a neighbouring frame; None: it cannot.
         score: 0..1.
         source: as in ``PersonFrame``.
         confirmed: whether a detector is sure of a body or face here.
+        outline_HW: the mask without the limbs that only landmarks show; None: all of it.
     """
 
     mask_HW: Array
@@ -45,6 +46,12 @@ class Sighting:
     score: float
     source: str
     confirmed: bool = False
+    outline_HW: Array | None = None
+
+    @property
+    def shown_HW(self) -> Array:
+        """What pixels show of the person: [H, W] bool."""
+        return self.mask_HW if self.outline_HW is None else self.outline_HW
 
 
 def iou_of_boxes(first_xyxy: Array, second_xyxy: Array) -> float:
@@ -82,6 +89,7 @@ def merged(keep: Sighting, other: Sighting) -> Sighting:
     return replace(
         keep,
         mask_HW=mask_HW,
+        outline_HW=keep.shown_HW | other.shown_HW,
         box_xyxy=keep.box_xyxy if box_xyxy is None else box_xyxy,
         confirmed=keep.confirmed or other.confirmed,
     )
@@ -117,6 +125,7 @@ class Tracker:
             world_K3=sighting.world_K3,
             score=sighting.score,
             source=sighting.source,
+            outline=encode_rle(sighting.shown_HW),
         )
         self._num_confirmed[track_id] += sighting.confirmed
         if sighting.next_hint is not None:

@@ -31,14 +31,14 @@ class PersonFrame:
 
     Attributes:
         box_xyxy: [4] px.
-        mask: COCO run-length encoding of the undilated mask (``toolkit.m2m.masks``). The limbs that
-            only the landmarks show are not in it.
+        mask: COCO run-length encoding of the undilated mask (``toolkit.m2m.masks``).
         landmarks_K4: [33, 4] x px, y px, visibility 0..1, presence 0..1; None where only a region
             (a face, a hand, a box) is known.
         world_K3: [33, 3] metres about the hip centre, camera axes; None with ``landmarks_K4``.
         score: 0..1.
         source: "detected", "tracked" (found from the neighbouring frame), "filled" (between two
             sightings), or "weak" (a detection too weak to be sure of: removed all the same).
+        outline: the mask without the limbs that only landmarks show, encoded likewise; None: all.
     """
 
     box_xyxy: Array
@@ -47,6 +47,7 @@ class PersonFrame:
     world_K3: Array | None = None
     score: float = 0.0
     source: str = "detected"
+    outline: dict[str, Any] | None = None
 
     def is_cut_off(self, shape_HW: tuple[int, ...]) -> bool:
         """Whether the box reaches the edge of the frame."""
