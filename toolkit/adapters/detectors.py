@@ -80,7 +80,11 @@ class MediaPipeDetector:
 
 
 def pose_detector(path: Path) -> MediaPipeDetector:
-    """BlazePose's person detector; points 0 and 1 are hip centre and a point of the body circle."""
+    """BlazePose's person detector.
+
+    Points 0 and 2 are the middles of hips and shoulders, 1 and 3 lie on circles around whole and
+    upper body.
+    """
     return MediaPipeDetector(path, [(8, 2), (16, 2), (32, 6)], (-1.0, 1.0))
 
 
