@@ -162,11 +162,11 @@ def test_a_clip_that_still_shows_people_is_withheld(short_source, run_m2m, tmp_p
     assert run.returncode == 3, run.stderr
     *failed, last = run.stdout.splitlines()
     assert last == "quarantined: no clip written"
-    assert any(line.startswith("failed check surviving_pixels: ") for line in failed)
+    assert any(line.startswith("failed check people: ") for line in failed)
     assert names_in(tmp_path) == ["report.json"]
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert (report["verdict"], report["out"]) == ("quarantined", None)
-    assert report["checks"]["surviving_pixels"]["passed"] is False
+    assert report["checks"]["people"]["passed"] is False
 
     kept = tmp_path / "out.quarantined.mp4"
     run = run_m2m(*words, "--keep-quarantined")
