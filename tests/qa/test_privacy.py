@@ -204,6 +204,21 @@ def test_who_goes_behind_somebody_is_not_lost() -> None:
     assert _lost(_walk(0, range(20)), _walk(1, range(NUM_FRAMES), x=300)) == {19: 1}
 
 
+def test_nobody_goes_behind_a_false_alarm() -> None:
+    """Whom no detector confirms explains nothing."""
+    unsure = _walk(1, range(NUM_FRAMES), x=170)
+    unsure.num_confirmed = 0
+    assert _lost(_walk(0, range(20)), unsure) == {19: 1}
+
+
+def test_who_still_stands_there_is_not_lost() -> None:
+    """Seen for a while, and masked for the rest of the clip because the place looks the same."""
+    track = _walk(0, range(20))
+    left = PersonFrame(track.frames[19].box_xyxy, {}, source="filled")
+    track.frames |= dict.fromkeys(range(20, NUM_FRAMES), left)
+    assert _lost(track) == {}
+
+
 def test_a_false_alarm_has_nowhere_to_go() -> None:
     """Whom no detector confirms, and who was only ever a region, is not asked for."""
     unsure = _walk(0, range(20))

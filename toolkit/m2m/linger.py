@@ -1,4 +1,4 @@
-"""Who was suspected somewhere for a while, and is still there: before and after they were seen.
+"""Who was seen somewhere for a while, and is still there: before and after they were seen.
 
 Shape suffixes: H height, W width, C colours.
 """
@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from toolkit.frames import FrameStore
-from toolkit.m2m.types import Array, Track
+from toolkit.m2m.masks import decode_rle
+from toolkit.m2m.types import Array, PersonFrame, Track
 
 _SAME = 8
 """Median difference of a place, in levels of 255, that light and noise alone make. Somebody else
@@ -17,35 +18,38 @@ may stand before a part of it."""
 
 
 def linger(track: Track, views: FrameStore) -> Track:
-    """Extend a weak track over the frames before and after it in which its place looks the same.
+    """Extend a track over the frames before and after it in which its place looks the same.
 
-    Feet at the frame's edge that a detector takes for somebody in half of the frames are there in
-    the other half too. Only whom the frame cuts off is asked after: of others, detectors see enough
-    to be sure. Somebody sure is left as they are; the check ``lost_people`` asks after them.
+    Somebody who stands at a table, and whom a detector suspects in half of the frames, is there in
+    the other half too; what is removed from some frames only would be filled in from the others.
+    So a vase that is taken for somebody is removed from the whole clip.
 
     Args:
         track: in the pixels of the views.
         views: [T, H, W, 3] uint8.
     """
-    if track.is_sure or not track.frames:
-        return track
     frames = dict(track.frames)
+    if not frames:
+        return track
     first, last = min(frames), max(frames)
-    for end, others in ((first, range(first)), (last, range(last + 1, len(views)))):
-        if not frames[end].is_cut_off(views.frame_shape):
-            continue
+    for end, others in ((first, range(first)), (last, range(len(views) - 1, last, -1))):
         left = replace(frames[end], landmarks_K4=None, world_K3=None, score=0.0, source="filled")
-        place_HWC = _place(views[end], left.box_xyxy)
-        for index in others:
-            if _looks_same(place_HWC, _place(views[index], left.box_xyxy)):
-                frames[index] = left
+        place = _Place(left, views[end])
+        farthest = next((index for index in others if place.looks_same(views[index])), end)
+        for index in range(min(farthest, end), max(farthest, end) + 1):
+            frames.setdefault(index, left)
     return replace(track, frames=frames)
 
 
-def _place(view_HWC: Array, box_xyxy: Array) -> Array:
-    x0, y0, x1, y1 = np.maximum(np.round(box_xyxy), 0).astype(int)
-    return view_HWC[y0 : y1 + 1, x0 : x1 + 1]
+class _Place:
+    """The pixels of one sighting, to look at in other frames."""
 
+    def __init__(self, item: PersonFrame, view_HWC: Array) -> None:
+        x0, y0, x1, y1 = np.maximum(np.round(item.box_xyxy), 0).astype(int)
+        self._where = (slice(y0, y1 + 1), slice(x0, x1 + 1))
+        self._inside_HW = decode_rle(item.mask)[self._where]
+        self._picture_HWC = view_HWC[self._where]
 
-def _looks_same(first_HWC: Array, second_HWC: Array) -> bool:
-    return bool(np.median(cv2.absdiff(first_HWC, second_HWC)) <= _SAME)
+    def looks_same(self, view_HWC: Array) -> bool:
+        step_HWC = cv2.absdiff(self._picture_HWC, view_HWC[self._where])
+        return bool(self._inside_HW.any() and np.median(step_HWC[self._inside_HW]) <= _SAME)

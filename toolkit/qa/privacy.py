@@ -116,12 +116,14 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
 
     A person who is neither at the frame's border nor met by another person does not come or go:
     they are still there, unseen. Only people whom a detector confirmed are asked: a false alarm
-    has nowhere to go to.
+    has nowhere to go to, and nobody goes behind one.
     """
     values = [0.0] * num_frames
     known = {
         track.track_id: sorted(
-            i for i, item in track.frames.items() if item.landmarks_K4 is not None
+            i
+            for i, item in track.frames.items()
+            if item.landmarks_K4 is not None or item.source == "filled"
         )
         for track in tracks
     }
@@ -137,7 +139,7 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
                 other.frames[frame].box_xyxy
                 for other in tracks
                 for frame in (index, outside)
-                if other is not track and frame in other.frames
+                if other is not track and other.is_sure and frame in other.frames
             ]
             if not _at_border(box_xyxy, shape_HW) and not any(
                 iou_of_boxes(box_xyxy, other) > 0 for other in others
