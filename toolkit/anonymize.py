@@ -24,6 +24,7 @@ from toolkit.frames import FrameStore
 from toolkit.gate import CHECK_MODELS, Anonymized, run_checks
 from toolkit.inspection import inspection_paths, write_inspection
 from toolkit.m2m.composite import composite
+from toolkit.m2m.left_behind import mask_left_behind
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
 from toolkit.progress import StartStage
 from toolkit.qa.checks import Check, load_limits
@@ -232,6 +233,7 @@ def replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) 
     camera = Camera.for_frame(width, height, clip.pixel_aspect)
     with stages.stage("mask", len(frames)) as advance:
         people: People = steps["mask"]().find(frames, clip.pixel_aspect, advance)
+        people = mask_left_behind(frames, people, float(clip.timing.fps))
     with stages.stage("inpaint", len(frames)) as advance:
         background: FrameStore = steps["inpaint"]().inpaint(frames, people.masks, advance)
     with stages.stage("recover", len(people.tracks)) as advance:

@@ -32,25 +32,24 @@ def _around(rows: slice, masks_THW: np.ndarray) -> np.ndarray:
     return where_THW
 
 
-@pytest.mark.parametrize("is_panned", [False, True])
-def test_nobody_is_left_by_masks_that_fit(actor: ActorClip, is_panned: bool) -> None:
+@pytest.fixture(params=["still", "panned"])
+def film(request: pytest.FixtureRequest, actor: ActorClip) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and masks of an actor, before a camera that stands still and one that does not."""
+    pair = actor.frames_THWC, actor.masks_THW
+    return pair if request.param == "still" else (panned(pair[0]), panned(pair[1]))
+
+
+def test_nobody_is_left_by_masks_that_fit(film: tuple[np.ndarray, np.ndarray]) -> None:
     """Whatever moves, the person or the camera, and at both ends of the clip."""
-    frames_THWC, masks_THW = actor.frames_THWC, actor.masks_THW
-    if is_panned:
-        frames_THWC, masks_THW = panned(frames_THWC), panned(masks_THW)
-    frames, people = store(frames_THWC), true_people(masks_THW)
+    frames, people = store(film[0]), true_people(film[1])
     shares = [left_behind_share(frames, people, index, FPS) for index in range(len(frames))]
     assert max(shares) < 0.5 * load_limits()["left_behind"]
 
 
-@pytest.mark.parametrize("is_panned", [False, True])
-def test_legs_lost_for_half_a_second_are_found(actor: ActorClip, is_panned: bool) -> None:
+def test_legs_lost_for_half_a_second_are_found(film: tuple[np.ndarray, np.ndarray]) -> None:
     """In the frames in which they are lost, and in no frame in which masks hold them."""
-    frames_THWC, masks_THW = actor.frames_THWC, actor.masks_THW
-    if is_panned:
-        frames_THWC, masks_THW = panned(frames_THWC), panned(masks_THW)
-    frames, people = store(frames_THWC), true_people(masks_THW)
-    leaky = _without(people, _around(LEGS, masks_THW), LOST)
+    frames, masks_THW = store(film[0]), film[1]
+    leaky = _without(true_people(masks_THW), _around(LEGS, masks_THW), LOST)
     limit = load_limits()["left_behind"]
     shares = [left_behind_share(frames, leaky, index, FPS) for index in range(len(frames))]
     assert max(shares[index] for index in LOST) > 2 * limit
