@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from toolkit import models
 from toolkit.actors.generate import ActorClip
 from toolkit.adapters.detectors import Detection, palm_detector
 from toolkit.adapters.landmarks import (
@@ -14,6 +15,7 @@ from toolkit.adapters.landmarks import (
     Region,
     region_of_keypoints,
     region_of_pose,
+    steady_presence,
 )
 from toolkit.m2m.masks import box_of
 from toolkit.video import decode
@@ -238,3 +240,21 @@ def test_a_hand_is_told_from_folds_of_cloth(
     assert len(found) > 8
     assert min(hands.presence(image_HWC, palm) for image_HWC, palm in found) > 0.1
     assert np.median([hands.presence(cloth_HWC, palm) for _, palm in found]) < 0.01
+
+
+def test_a_carpet_is_somebody_from_one_side_only(shared_dir: Path) -> None:
+    """The network takes a part of it for a person, and takes it back when it looks again."""
+    frames = decode(shared_dir / "clips/gmdcsa24/subject2_ADL_24_old.mp4", (432, 240)).frames
+    landmarker = PoseLandmarker(models.locate("pose_landmark_full"))
+    view_HWC = cv2.resize(frames[112], (372, 279), interpolation=cv2.INTER_AREA)
+    carpet = Region.around(np.array([282, 207, 344, 278]))
+    assert landmarker(view_HWC, carpet).presence > 0.8
+    assert steady_presence(landmarker, view_HWC, carpet) < 0.1
+
+
+def test_a_person_is_somebody_from_everywhere(actor: ActorClip) -> None:
+    """Seen in a region that is a little off, too; the empty room is nobody."""
+    landmarker = PoseLandmarker(models.locate("pose_landmark_full"))
+    region = Region.around(box_of(actor.masks_THW[12]))
+    assert steady_presence(landmarker, actor.frames_THWC[12], region) > 0.9
+    assert steady_presence(landmarker, actor.background_THWC[12], region) < 0.1

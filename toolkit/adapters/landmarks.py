@@ -168,6 +168,26 @@ class PoseLandmarker:
         return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
 
 
+_LOOKS = ((0, 0, 0.8), (0, 0, 1.2), (-0.1, 0, 1), (0.1, 0, 1), (0, -0.1, 1), (0, 0.1, 1))
+"""Shifts of a region in sides, right and down, and its growth."""
+
+
+def steady_presence(landmarker: PoseLandmarker, image_HWC: Array, region: Region) -> float:
+    """Return 0..1, how sure the network is of a person in a region, however it looks there.
+
+    The median over the region, its mirror image, and regions a little smaller, larger and shifted:
+    a bag or a pattern that looks like somebody in one of them rarely does in the others. The
+    ``region`` must be upright.
+    """
+    right_px, side_px = image_HWC.shape[1] - region.centre_xy[0], region.side_px
+    mirrored = Region(np.array([right_px, region.centre_xy[1]]), side_px, 0.0)
+    looks = [(image_HWC, region), (np.ascontiguousarray(image_HWC[:, ::-1]), mirrored)]
+    for right, down, growth in _LOOKS:
+        centre_xy = region.centre_xy + side_px * np.array([right, down])
+        looks.append((image_HWC, Region(centre_xy, side_px * growth, 0.0)))
+    return float(np.median([landmarker(*look).presence for look in looks]))
+
+
 class HandLandmarker:
     """MediaPipe's hand landmark network, which also tells whether there is a hand at all."""
 
