@@ -15,6 +15,7 @@ from toolkit import models
 from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace, palm_detector
 from toolkit.adapters.landmarks import HandLandmarker, PoseLandmarker, Region, steady_presence
 from toolkit.frames import FrameStore, map_frames
+from toolkit.m2m.shadows import Shadows
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
 from toolkit.qa.checks import Check
@@ -27,6 +28,7 @@ from toolkit.qa.privacy import (
     unresolved_score,
     without_meshes,
 )
+from toolkit.qa.shadows import shadow_share
 from toolkit.video import DecodedClip
 
 CHECK_MODELS = (
@@ -133,8 +135,11 @@ def run_checks(
     if len(released) != num_frames:
         return {name: Check(None, limit, None) for name, limit in limits.items()}
     watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
+    shadows = shadows_of(done)
     rows = []
-    for row in map_frames(lambda index: check_frame(done, released, watchers, index), num_frames):
+    for row in map_frames(
+        lambda index: check_frame(done, released, watchers, shadows, index), num_frames
+    ):
         rows.append(row)
         advance(1)
     return judge(done.people, rows, done.clip.frames.frame_shape, limits)
@@ -158,8 +163,13 @@ def judge(
     }
 
 
+def shadows_of(done: Anonymized) -> Shadows:
+    """Return what finds the shadows that the final masks leave in the source."""
+    return Shadows(done.clip.frames, done.people.masks, done.people.cores)
+
+
 def check_frame(
-    done: Anonymized, released: FrameStore, watchers: Watchers, index: int
+    done: Anonymized, released: FrameStore, watchers: Watchers, shadows: Shadows, index: int
 ) -> dict[str, float]:
     """Return the values of all checks that judge single frames."""
     people, source, coverage = done.people, done.clip.frames[index], done.coverage[index]
@@ -183,6 +193,7 @@ def check_frame(
         "left_behind": left_behind_share(
             done.clip.frames, people, index, float(done.clip.timing.fps)
         ),
+        "shadows": shadow_share(shadows, index),
         "unresolved_people": unresolved_score(sightings, mask.shape),
         "unexplained_motion": people.unexplained[index],
         "masked_share": np.count_nonzero(mask) / mask.size,

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.stages.leaks import KINDS, Leak, plant
 from benchmarks.stages.run import ClipRun, Metric
 from toolkit.frames import FrameStore, map_frames
-from toolkit.gate import Anonymized, Watchers, check_frame, judge
+from toolkit.gate import Anonymized, Watchers, check_frame, judge, shadows_of
 from toolkit.qa.checks import Check, load_limits
 from toolkit.qa.privacy import lost_people
 from toolkit.video import decode
@@ -83,9 +83,11 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
 def examine(run: ClipRun, kinds: Sequence[str]) -> Verdicts:
     """Check a clip as it is, and with one leak of each kind in it."""
     watchers = Watchers(run.clip.frames.frame_shape, run.clip.pixel_aspect)
-    limits, released = load_limits(), as_released(run.done)
+    limits, released, shadows = load_limits(), as_released(run.done), shadows_of(run.done)
     rows = list(
-        map_frames(lambda index: check_frame(run.done, released, watchers, index), run.num_frames)
+        map_frames(
+            lambda index: check_frame(run.done, released, watchers, shadows, index), run.num_frames
+        )
     )
     caught_by: dict[str, Sequence[str] | None] = {}
     for kind in kinds:
@@ -129,9 +131,9 @@ def _lost(done: Anonymized) -> float:
 
 def _look(leak: Leak, watchers: Watchers) -> Iterator[tuple[int, Mapping[str, float]]]:
     """Check the frames of a leak again, the likeliest first."""
-    released = as_released(leak.done)
+    released, shadows = as_released(leak.done), shadows_of(leak.done)
     order = sorted(leak.frames, key=lambda index: (index % _LOOK_FIRST_FRAMES != 0, index))
     rows = map_frames(
-        lambda place: check_frame(leak.done, released, watchers, order[place]), len(order)
+        lambda place: check_frame(leak.done, released, watchers, shadows, order[place]), len(order)
     )
     yield from zip(order, rows, strict=True)

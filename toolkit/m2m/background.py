@@ -63,7 +63,7 @@ class Background:
                 union_HW |= mask_HW
         return union_HW
 
-    def _samples(self) -> list[int]:
+    def samples(self) -> list[int]:
         """Return indices of frames spread over the clip, as many as memory is meant for."""
         num_samples = min(MAX_SAMPLES, MAX_SAMPLE_BYTES // (3 * self.height * self.width) + 1)
         spread = np.linspace(0, len(self.frames) - 1, min(num_samples, len(self.frames)))
@@ -72,7 +72,7 @@ class Background:
     @cached_property
     def stands_still(self) -> bool:
         """Whether the background of every sampled frame lies where it lies in the clearest one."""
-        samples = self._samples()
+        samples = self.samples()
         clearest = max(samples, key=lambda index: np.count_nonzero(self.usable_HW(index)))
         return all(self._is_still(clearest, index) for index in samples)
 
@@ -87,7 +87,7 @@ class Background:
         """
         if not self.stands_still:
             return None
-        samples = self._samples()
+        samples = self.samples()
         usable_SHW = np.stack([self.usable_HW(index) for index in samples])
         if boxes_TN4:
             for usable_HW, index in zip(usable_SHW, samples, strict=True):
@@ -103,7 +103,7 @@ class Background:
         Returns:
             [H, W, 3] uint8 and where several frames show it outside all near masks, [H, W] bool.
         """
-        samples = self._samples()
+        samples = self.samples()
         free_SHW = np.stack([self._near_masks(index) == 0 for index in samples])
         frames_SHWC = np.stack([self.frames[index] for index in samples])
         picture_HWC, _ = propagate.median_background(frames_SHWC, free_SHW)

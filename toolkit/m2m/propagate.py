@@ -300,20 +300,24 @@ def match_brightness(fill_HWC: Array, frame_HWC: Array, rim_HW: Array) -> Array:
     return np.clip(np.rint(fill_HWC + step_HWC), 0, 255).astype(np.uint8)
 
 
-def median_background(frames_SHWC: Array, usable_SHW: Array) -> tuple[Array, Array]:
+def median_background(
+    frames_SHWC: Array, usable_SHW: Array, share: float = 0.5
+) -> tuple[Array, Array]:
     """Return the median over S frames of what is usable, and where anything is.
+
+    ``share`` is of the values that are lower: another quantile than the median.
 
     Returns:
         [H, W, 3] uint8 (black where nothing is usable) and [H, W] bool.
     """
     num_usable_HW = usable_SHW.sum(0)
-    middle_HW1 = np.maximum(num_usable_HW - 1, 0)[..., None] // 2
+    place_HW1 = (np.maximum(num_usable_HW - 1, 0)[..., None] * share).astype(int)
     background_HWC = np.zeros(frames_SHWC.shape[1:], np.uint8)
     for y in range(len(background_HWC)):
         row_SWC = np.where(usable_SHW[:, y, :, None], frames_SHWC[:, y].astype(np.int16), 256)
         values_WCS = np.sort(row_SWC.transpose(1, 2, 0), axis=2)
-        middle_WC1 = np.broadcast_to(middle_HW1[y, :, None], (*values_WCS.shape[:2], 1))
-        background_HWC[y] = np.take_along_axis(values_WCS, middle_WC1, 2)[..., 0] % 256
+        place_WC1 = np.broadcast_to(place_HW1[y, :, None], (*values_WCS.shape[:2], 1))
+        background_HWC[y] = np.take_along_axis(values_WCS, place_WC1, 2)[..., 0] % 256
     return background_HWC, num_usable_HW > 0
 
 
