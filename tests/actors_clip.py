@@ -54,6 +54,17 @@ def with_mirror_image(clip: ActorClip) -> tuple[np.ndarray, np.ndarray]:
     return frames_THWC, np.stack([clip.masks_THW, behind_THW])
 
 
+def with_shadow(clip: ActorClip, light: float | tuple[float, ...] = 0.6) -> np.ndarray:
+    """Return the frames with the actor's shadow on the wall, of so much light in each colour."""
+    frames_THWC = clip.frames_THWC.copy()
+    aside_23 = np.array([[1, 0, 45], [0, 1, 20]], np.float32)
+    for frame_HWC, mask_HW in zip(frames_THWC, clip.masks_THW, strict=True):
+        shade_HW = cv2.warpAffine(mask_HW.astype(np.float32), aside_23, mask_HW.shape[::-1])
+        shade_HW = cv2.GaussianBlur(shade_HW, (5, 5), 0) * ~mask_HW
+        frame_HWC[:] = np.rint(frame_HWC * (1 - shade_HW[..., None] * (1 - np.array(light))))
+    return frames_THWC
+
+
 def panned(images: np.ndarray, step_px: int = 2) -> np.ndarray:
     """Return three quarters of each image's width, further right in each frame."""
     width = images.shape[2] * 3 // 4

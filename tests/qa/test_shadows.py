@@ -1,28 +1,15 @@
 """A shadow that masks leave in the clip."""
 
-import cv2
 import numpy as np
 import pytest
 
-from tests.actors_clip import panned, store, true_people
+from tests.actors_clip import panned, store, true_people, with_shadow
 from toolkit.actors.generate import ActorClip
 from toolkit.m2m.shadows import Shadows
 from toolkit.qa.checks import load_limits
 from toolkit.qa.shadows import shadow_share
 
-ASIDE_PX, DOWN_PX = 45, 20
 LIMIT = load_limits()["shadows"]
-
-
-def _shaded(actor: ActorClip, light: float | tuple[float, ...] = 0.6) -> np.ndarray:
-    """The clip with the actor's shadow on the wall beside them, of so much light in each colour."""
-    frames_THWC = actor.frames_THWC.copy()
-    move_23 = np.array([[1, 0, ASIDE_PX], [0, 1, DOWN_PX]], np.float32)
-    for frame_HWC, mask_HW in zip(frames_THWC, actor.masks_THW, strict=True):
-        shade_HW = cv2.warpAffine(mask_HW.astype(np.float32), move_23, mask_HW.shape[::-1])
-        shade_HW = cv2.GaussianBlur(shade_HW, (5, 5), 0) * ~mask_HW
-        frame_HWC[:] = np.rint(frame_HWC * (1 - shade_HW[..., None] * (1 - np.array(light))))
-    return frames_THWC
 
 
 def _shares(frames_THWC: np.ndarray, masks_THW: np.ndarray) -> np.ndarray:
@@ -36,8 +23,8 @@ def test_the_shadow_of_who_walks_by_is_found(
     actor: ActorClip, light: float | tuple[float, ...]
 ) -> None:
     """Deep, faint, or bluish under the sky, in every frame in which it is large."""
-    shares_T = _shares(_shaded(actor, light), actor.masks_THW)
-    true_T = (_shaded(actor, 0.0) != actor.frames_THWC).any(3).mean((1, 2))
+    shares_T = _shares(with_shadow(actor, light), actor.masks_THW)
+    true_T = (with_shadow(actor, 0.0) != actor.frames_THWC).any(3).mean((1, 2))
     large_T = true_T > 5 * LIMIT
     assert large_T.sum() > 10
     assert (shares_T[large_T] > LIMIT).all()
@@ -57,15 +44,15 @@ def test_the_light_of_the_whole_room_is_no_shadow(actor: ActorClip) -> None:
 
 def test_a_coloured_light_is_no_shadow(actor: ActorClip) -> None:
     """A place that loses its blue is not shaded."""
-    assert _shares(_shaded(actor, (0.95, 0.9, 0.5)), actor.masks_THW).max() < LIMIT
+    assert _shares(with_shadow(actor, (0.95, 0.9, 0.5)), actor.masks_THW).max() < LIMIT
 
 
 def test_before_a_moving_camera_nothing_is_said(actor: ActorClip) -> None:
     """What is darker than before is another place."""
-    frames_THWC = panned(_shaded(actor))
+    frames_THWC = panned(with_shadow(actor))
     assert _shares(frames_THWC, panned(actor.masks_THW)).max() == 0
 
 
 def test_without_people_there_is_nobody_to_cast_a_shadow(actor: ActorClip) -> None:
     """A cloud, or a curtain, is nobody's."""
-    assert _shares(_shaded(actor), np.zeros_like(actor.masks_THW)).max() == 0
+    assert _shares(with_shadow(actor), np.zeros_like(actor.masks_THW)).max() == 0

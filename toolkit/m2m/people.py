@@ -19,6 +19,7 @@ from toolkit.m2m.masks import (
     temporal_union,
 )
 from toolkit.m2m.motion import neighbour_flows
+from toolkit.m2m.shadows import add_shadows
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
 
 _MIN_VOTES_REMOVED, _MIN_VOTES_PERSON = 3, 4
@@ -66,6 +67,7 @@ def gather_people(
         [Evidence(s.kind, tuple((np.array(s.box_xyxy) * scale_box).tolist()), s.score) for s in row]
         for row in evidence
     ]
+    masks = add_shadows(frames, masks, cores)
     return People(tracks, masks, cores, signs, unexplained)
 
 

@@ -10,9 +10,10 @@ Shape suffixes: S sampled frames, H height, W width, C colours.
 import cv2
 import numpy as np
 
-from toolkit.frames import FrameStore
+from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m import propagate
 from toolkit.m2m.background import MIN_GLIMPSES, Background
+from toolkit.m2m.masks import dilate
 from toolkit.m2m.types import Array
 
 _SOFT_PX = 1.5
@@ -26,10 +27,13 @@ _MIN_SPREAD, _SPREAD = 0.05, 0.5
 """So much, and this share of the darkening, may lie between colours: the sky makes shadows blue."""
 _MIN_LEVEL = 20
 """Darker places (levels of 255) hold more noise than shadow."""
-_DARK_OFFSET = 4.0
+_LOG = np.log(np.arange(256, dtype=np.float32) + 4)
+"""Of a level: near black, where noise is a large share, it changes little."""
 _REACH = 0.25
 """How far from the places where people are in the clip shadows are looked for, in frame heights."""
 _MIN_SHARE = 0.0003
+_MAX_ROUNDS = 4
+"""Where shadows are in the masks, what is left shows better how bright a place is when lit."""
 
 
 class Shadows:
@@ -60,9 +64,11 @@ class Shadows:
         if not self._near_HW.any():
             return np.zeros(self._near_HW.shape, np.uint8)
         free_HW = (self._masks[index] == 0) & self._known_HW
-        darker_HWC = _darkening(_soft(self._frames[index]), self._lit_HWC, free_HW)
-        depth_HW = darker_HWC.mean(2)
-        spread_HW = darker_HWC.max(2) - darker_HWC.min(2)
+        soft_HWC = _soft(self._frames[index])
+        darker_HWC = _LOG[self._lit_HWC] - _LOG[soft_HWC] + _light(soft_HWC, self._lit_HWC, free_HW)
+        colours_HW = cv2.split(darker_HWC)
+        depth_HW = sum(colours_HW) / np.float32(len(colours_HW))
+        spread_HW = np.maximum.reduce(colours_HW) - np.minimum.reduce(colours_HW)
         is_shade_HW = free_HW & (depth_HW > _DARKER)
         is_shade_HW &= spread_HW < _MIN_SPREAD + _SPREAD * depth_HW
         solid_HW = cv2.morphologyEx(is_shade_HW.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3)))
@@ -73,6 +79,24 @@ class Shadows:
         kept &= np.bincount(labels_HW[self._near_HW], minlength=len(areas)) > 0
         kept[0] = False
         return np.asarray(kept[labels_HW].astype(np.uint8) * 255)
+
+
+def add_shadows(frames: FrameStore, masks: FrameStore, outlines: FrameStore) -> FrameStore:
+    """Add to the masks what people shade, with its soft edge: arguments as of ``Shadows``.
+
+    Returns:
+        [T, H, W] uint8 0 or 255.
+    """
+    for _ in range(_MAX_ROUNDS):
+        shadows, any_found = Shadows(frames, masks, outlines), False
+        grown = FrameStore(masks.frame_shape)
+        for index, shadow_HW in enumerate(map_frames(shadows.find, len(frames))):
+            any_found |= bool(shadow_HW.any())
+            grown.append(masks[index] | dilate(shadow_HW))
+        masks = grown
+        if not any_found:
+            break
+    return masks
 
 
 def _lit_picture(background: Background) -> tuple[Array, Array]:
@@ -96,18 +120,10 @@ def _soft(frame_HWC: Array) -> Array:
     return np.asarray(cv2.GaussianBlur(frame_HWC, (0, 0), _SOFT_PX))
 
 
-def _darkening(soft_HWC: Array, lit_HWC: Array, free_HW: Array) -> Array:
-    """How much darker each colour is than when lit, apart from the light of the whole frame."""
-    step_HWC = np.log(lit_HWC + np.float32(_DARK_OFFSET))
-    step_HWC -= np.log(soft_HWC + np.float32(_DARK_OFFSET))
-    return np.asarray(step_HWC + _light(soft_HWC, lit_HWC, free_HW))
-
-
 def _light(soft_HWC: Array, other_HWC: Array, free_HW: Array) -> Array:
     """How much brighter a whole frame is than another, by colour: [3] logarithms."""
-    ours_NC, theirs_NC = (image[free_HW][::7] for image in (soft_HWC, other_HWC))
+    places_N = np.flatnonzero(free_HW)[::7]
+    ours_NC, theirs_NC = (image.reshape(-1, 3)[places_N] for image in (soft_HWC, other_HWC))
     if not len(ours_NC):
         return np.zeros(3, np.float32)
-    step_NC = np.log(ours_NC + np.float32(_DARK_OFFSET))
-    step_NC -= np.log(theirs_NC + np.float32(_DARK_OFFSET))
-    return np.asarray(np.median(step_NC, axis=0))
+    return np.asarray(np.median(_LOG[ours_NC] - _LOG[theirs_NC], axis=0))

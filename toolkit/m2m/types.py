@@ -90,8 +90,8 @@ class People:
 
     Attributes:
         tracks: sorted by ``track_id``.
-        masks: [T, H, W] uint8, 255 where any person may be and where landmarks show a limb,
-            after temporal union and dilation.
+        masks: [T, H, W] uint8, 255 where any person may be, where landmarks show a limb, and where
+            a shadow falls before a still camera; after temporal union and dilation.
         cores: [T, H, W] uint8, 255 where a person surely is: the outlines of confirmed people,
             after temporal union, before dilation.
         evidence: for each frame, every sign of a person found in the source.
