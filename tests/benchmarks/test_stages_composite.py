@@ -1,10 +1,13 @@
 """What is measured of what is drawn, on boxes at known depths."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.stages.composite import count_order, measure
 from tests.actors_clip import store
+from tests.body_motion import motion
 from tests.stages_clip import perfect_run, truth_of
 
 HEIGHT, WIDTH = 80, 160
@@ -50,3 +53,23 @@ def test_an_object_that_a_mesh_covers(amodal_PHW: np.ndarray) -> None:
     values = measure(run)
     assert values["foreground_covered"] == 0.25
     assert np.isnan(values["depth_order"])
+
+
+@pytest.mark.parametrize(("apart_m", "expected"), [(0.2, float("nan")), (0.4, 1.0)])
+def test_who_touches_is_left_out_of_the_order_of_those_apart(
+    amodal_PHW: np.ndarray, apart_m: float, expected: float
+) -> None:
+    """Both pairs are drawn in the right order; only the second stands apart along the view."""
+    visible_PHW = amodal_PHW.copy()
+    visible_PHW[1] &= ~amodal_PHW[0]
+    joints_PTJ3 = np.zeros((2, 1, 22, 3))
+    joints_PTJ3[:, 0, :, 2] = [[3.0], [3.0 + apart_m]]
+    known = {"amodal_PTHW": amodal_PHW[:, None], "joints_PTJ3": joints_PTJ3}
+    truth = truth_of(visible_PHW[:, None], np.zeros((HEIGHT, WIDTH, 3), np.uint8), **known)
+    motions = [replace(motion(1), track_id=track_id) for track_id in (5, 6)]
+    run = perfect_run(np.zeros((1, HEIGHT, WIDTH, 3), np.uint8), truth, motions=motions)
+    depths_NHW = amodal_PHW * np.array([2.0, 2.5])[:, None, None]
+    vars(run).update(matches=[{0: 5, 1: 6}], depths=[depths_NHW])
+    values = measure(run)
+    assert values["depth_order"] == 1
+    assert values["depth_order_apart"] == pytest.approx(expected, nan_ok=True)
