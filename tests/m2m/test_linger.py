@@ -34,7 +34,7 @@ def test_who_does_not_move_is_there_before_and_after(
     views: np.ndarray, box_xyxy: np.ndarray
 ) -> None:
     """To both ends of the clip; the frames between keep their score."""
-    extended = linger(_track(10, 14, box_xyxy), store(views))
+    extended = linger(_track(10, 14, box_xyxy), [], store(views))
     assert sorted(extended.frames) == list(range(NUM_FRAMES))
     assert extended.frames[12].score == 0.3
     assert {extended.frames[index].source for index in (0, 9, 15, 29)} == {"filled"}
@@ -45,14 +45,14 @@ def test_who_comes_and_goes_is_not(views: np.ndarray) -> None:
     """The place looks different before frame 5 and after frame 20."""
     views[:5, 0:13, 20:41] = 250
     views[21:, 0:13, 20:41] = 5
-    assert sorted(linger(_track(10, 14), store(views)).frames) == list(range(5, 21))
+    assert sorted(linger(_track(10, 14), [], store(views)).frames) == list(range(5, 21))
 
 
 def test_somebody_who_passes_before_them_changes_nothing(views: np.ndarray) -> None:
     """A third of the place is another picture for a while, and all of it for a moment."""
     views[16:20, 0:13, 20:27] = 250
     views[20] = 5
-    assert sorted(linger(_track(10, 14), store(views)).frames) == list(range(NUM_FRAMES))
+    assert sorted(linger(_track(10, 14), [], store(views)).frames) == list(range(NUM_FRAMES))
 
 
 def test_only_the_person_has_to_look_the_same(views: np.ndarray) -> None:
@@ -66,9 +66,19 @@ def test_only_the_person_has_to_look_the_same(views: np.ndarray) -> None:
     views[:5, 0:12, 30:41] = 250
     views[:5, 0:12, 20:25] = 250
     views[20:, 0:12, 25:30] = 250
-    assert sorted(linger(track, store(views)).frames) == list(range(20))
+    assert sorted(linger(track, [], store(views)).frames) == list(range(20))
+
+
+@pytest.mark.parametrize(("num_confirmed", "expected"), [(5, range(10, 15)), (0, range(30))])
+def test_a_box_around_somebody_sure_does_not_last(
+    views: np.ndarray, num_confirmed: int, expected: range
+) -> None:
+    """The sofa somebody sits on; around a false alarm, the larger box counts as any other."""
+    sitter = replace(_track(0, 29, np.array([24, 2, 36, 10])), num_confirmed=num_confirmed)
+    sofa = _track(10, 14)
+    assert sorted(linger(sofa, [sitter, sofa], store(views)).frames) == list(expected)
 
 
 def test_nobody_stays_nobody(views: np.ndarray) -> None:
     """A track without a sighting."""
-    assert linger(Track(0), store(views)).frames == {}
+    assert linger(Track(0), [], store(views)).frames == {}

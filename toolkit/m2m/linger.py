@@ -3,6 +3,7 @@
 Shape suffixes: H height, W width, C colours.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -15,30 +16,47 @@ from toolkit.m2m.types import Array, PersonFrame, Track
 _SAME = 8
 """Median difference of a place, in levels of 255, that light and noise alone make. Somebody else
 may stand before a part of it."""
+_HELD_SHARE = 0.8
 
 
-def linger(track: Track, views: FrameStore) -> Track:
+def linger(track: Track, tracks: Sequence[Track], views: FrameStore) -> Track:
     """Extend a track over the frames before and after it in which its place looks the same.
 
     Somebody who stands at a table, and whom a detector suspects in half of the frames, is there in
     the other half too; what is removed from some frames only would be filled in from the others.
-    So a vase that is taken for somebody is removed from the whole clip.
+    So a vase that is taken for somebody is removed from the whole clip. A mere box around somebody
+    sure, such as the sofa they sit on, does not last.
 
     Args:
         track: in the pixels of the views.
+        tracks: everybody in the clip.
         views: [T, H, W, 3] uint8.
     """
     frames = dict(track.frames)
     if not frames:
         return track
+    sure = [other for other in tracks if other is not track and other.is_sure]
     first, last = min(frames), max(frames)
     for end, others in ((first, range(first)), (last, range(len(views) - 1, last, -1))):
+        if any(end in other.frames and _holds(frames[end], other.frames[end]) for other in sure):
+            continue
         left = replace(frames[end], landmarks_K4=None, world_K3=None, score=0.0, source="filled")
         place = _Place(left, views[end])
         farthest = next((index for index in others if place.looks_same(views[index])), end)
         for index in range(min(farthest, end), max(farthest, end) + 1):
             frames.setdefault(index, left)
     return replace(track, frames=frames)
+
+
+def _holds(item: PersonFrame, other: PersonFrame) -> bool:
+    """Whether somebody is nearly all inside a box of unknown outline."""
+    low, high = (
+        pick(item.box_xyxy[part], other.box_xyxy[part])
+        for pick, part in ((np.maximum, slice(2)), (np.minimum, slice(2, 4)))
+    )
+    area = np.prod(other.box_xyxy[2:] - other.box_xyxy[:2])
+    common = np.prod(np.clip(high - low, 0, None))
+    return item.landmarks_K4 is None and bool(common > _HELD_SHARE * area)
 
 
 class _Place:

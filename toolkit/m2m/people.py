@@ -34,7 +34,7 @@ def gather_people(
     evidence: Sequence[Sequence[Evidence]],
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
-    tracked = [linger(track, views) for track in tracked]
+    tracked = [linger(track, tracked, views) for track in tracked]
     outlines, whole, anyone = (FrameStore(views.frame_shape[:2]) for _ in range(3))
     for index in range(len(views)):
         here = [(track, track.frames[index]) for track in tracked if index in track.frames]
