@@ -21,10 +21,11 @@ from toolkit import __version__, backends, models
 from toolkit.config import config_hash, load_profile
 from toolkit.files import check_paths, make_folder, write_output
 from toolkit.frames import FrameStore
-from toolkit.gate import CHECK_MODELS, Anonymized, run_checks
+from toolkit.gate import CHECK_MODELS, Anonymized, find_suspects, run_checks
 from toolkit.inspection import inspection_paths, write_inspection
 from toolkit.m2m.composite import composite
 from toolkit.m2m.left_behind import mask_left_behind
+from toolkit.m2m.suspects import mask_suspects
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
 from toolkit.progress import StartStage
 from toolkit.qa.checks import Check, load_limits
@@ -84,7 +85,7 @@ class Stages:
         """Time the block; gives what to call with the number of frames just finished."""
         advance, begin = self.start(name, num_frames), time.perf_counter()
         yield advance
-        self.seconds[name] = time.perf_counter() - begin
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
 
     def summary(self, num_frames: int) -> dict[str, dict[str, float]]:
         """Return seconds and frames per second of each stage, and of all."""
@@ -143,9 +144,10 @@ def anonymize(
     if inspect:
         make_folder(inspect)
         check_paths(source, *inspection_paths(inspect))
-    done = replace_people(clip, steps, stages)
+    people = find_people(clip, steps, stages)
+    done = replace_people(clip, people, steps, stages)
+    done, checks, output_sha256, written = _write_checked(done, steps, out, kept, limits, stages)
     drawn_ids = {motion.track_id for motion in done.motions}
-    checks, output_sha256, written = _write_checked(done, out, kept, limits, stages)
     if inspect:
         write_inspection(inspect, done)
     result = Report(
@@ -172,33 +174,50 @@ def anonymize(
 
 def _write_checked(
     done: Anonymized,
+    steps: Mapping[str, Any],
     out: Path,
     kept: Path | None,
     limits: Mapping[str, float],
     stages: Stages,
-) -> tuple[dict[str, Check], str, Path | None]:
+) -> tuple[Anonymized, dict[str, Check], str, Path | None]:
     """Encode the clip, check it as encoded, and name it ``out`` if every check passes.
 
+    What the detectors suspect, and what stands still, is removed as well, and the clip is encoded
+    and checked once more.
+
     Returns:
-        The checks, the sha256 of the encoded clip, and where it is: ``out``; else ``kept``, which
-        may be None.
+        What was done, the checks, the sha256 of the encoded clip, and where it is: ``out``; else
+        ``kept``, which may be None.
     """
-    clip = done.clip
     with suppress(_WithheldError), write_output(out) as partial:
-        with stages.stage("encode", len(clip.frames)) as advance:
-            encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
-        with stages.stage("check", len(clip.frames)) as advance:
-            checks = run_checks(done, decode(partial, None).frames, limits, advance)
+        checks, released = _encode_and_check(done, partial, limits, stages)
+        signs = find_suspects(done, released, checks)
+        people = mask_suspects(done.clip.frames, done.people, signs)
+        if people:
+            done = replace_people(done.clip, people, steps, stages)
+            checks, _ = _encode_and_check(done, partial, limits, stages)
         with partial.open("rb") as file:
             output_sha256 = file_digest(file, "sha256").hexdigest()
         if all(check.passed for check in checks.values()):
-            return checks, output_sha256, out
+            return done, checks, output_sha256, out
         if kept:
             with write_output(kept) as copy:
                 shutil.copyfile(partial, copy)
         raise _WithheldError
     out.unlink(missing_ok=True)
-    return checks, output_sha256, kept
+    return done, checks, output_sha256, kept
+
+
+def _encode_and_check(
+    done: Anonymized, partial: Path, limits: Mapping[str, float], stages: Stages
+) -> tuple[dict[str, Check], FrameStore]:
+    """Return the checks, and the frames as decoded from the file."""
+    clip = done.clip
+    with stages.stage("encode", len(clip.frames)) as advance:
+        encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
+    with stages.stage("check", len(clip.frames)) as advance:
+        released = decode(partial, None).frames
+        return run_checks(done, released, limits, advance), released
 
 
 def _counted(frames: FrameStore, advance: Callable[[int], None]) -> Iterator[Any]:
@@ -220,20 +239,33 @@ def _find_weights(steps: Mapping[str, Any]) -> dict[str, str]:
     return weights
 
 
-def replace_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) -> Anonymized:
-    """Run the steps that change pixels: mask, inpaint, recover, render.
+def find_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) -> People:
+    """Run the step that finds people.
+
+    Args:
+        clip: what to look at.
+        steps: kind of a backend to the backend (``toolkit.backends.get``).
+        stages: times the steps.
+    """
+    with stages.stage("mask", len(clip.frames)) as advance:
+        people: People = steps["mask"]().find(clip.frames, clip.pixel_aspect, advance)
+        return mask_left_behind(clip.frames, people, float(clip.timing.fps))
+
+
+def replace_people(
+    clip: DecodedClip, people: People, steps: Mapping[str, Any], stages: Stages
+) -> Anonymized:
+    """Run the steps that change pixels: inpaint, recover, render.
 
     Args:
         clip: what to work on.
+        people: who is in it.
         steps: kind of a backend to the backend (``toolkit.backends.get``).
         stages: times the steps.
     """
     frames = clip.frames
     height, width = frames.frame_shape[:2]
     camera = Camera.for_frame(width, height, clip.pixel_aspect)
-    with stages.stage("mask", len(frames)) as advance:
-        people: People = steps["mask"]().find(frames, clip.pixel_aspect, advance)
-        people = mask_left_behind(frames, people, float(clip.timing.fps))
     with stages.stage("inpaint", len(frames)) as advance:
         background: FrameStore = steps["inpaint"]().inpaint(frames, people.masks, advance)
     with stages.stage("recover", len(people.tracks)) as advance:

@@ -54,6 +54,8 @@ _LOOK_EVERY_FRAMES = 8
 not, because their scores are the same."""
 _SHARES = {"unresolved_people"}
 """Checks of how many frames, not of the worst one."""
+_SIGNS = {"faces": "face", "hands": "hand", "people": "person", "small_people": "tile"}
+"""Checks of what detectors see of the released frames, by the kind of sign."""
 
 
 @dataclass(frozen=True)
@@ -89,32 +91,35 @@ class Watchers:
         """Return faces in frame pixels."""
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
         return [
-            Evidence("face", tuple((face.box_xyxy * self._scale_xyxy).tolist()), face.score)
+            self._sign("face", face.box_xyxy, face.score)
             for face in self._faces.detect(view, _LOWEST_SCORE)
         ]
 
-    def hand_score(self, frame_HWC: Array) -> float:
-        """Return the highest score of a hand."""
+    def hands(self, frame_HWC: Array) -> list[Evidence]:
+        """Return hands in frame pixels: the best only."""
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
         for palm in self._hands.detect(view, _LOWEST_SCORE):  # best first
             if self._hand.presence(view, palm) >= _MIN_HAND_PRESENCE:
-                return palm.score
-        return 0.0
+                return [self._sign("hand", palm.box_xyxy, palm.score)]
+        return []
 
-    def body_scores(self, frame_HWC: Array, tiles: Sequence[int]) -> tuple[float, float]:
-        """Return the highest score of a body in the whole frame, and in the tiles.
+    def bodies(self, frame_HWC: Array, tiles: Sequence[int]) -> list[Evidence]:
+        """Return bodies in frame pixels, of the kind "tile" where they are seen in tiles.
 
         Where tiles are looked at, the pose network has a say on each body: a person too faint for
         the detectors is often plain to it.
         """
         view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
-        found = self._bodies.detect(view, tiles, defaultdict(lambda: _FAINT_SCORE))
-        whole = [body.score for kind, body in found if kind != "tile"]
-        in_tiles = [body.score for kind, body in found if kind == "tile"]
-        if tiles:
-            regions = [Region.around(body.box_xyxy) for _, body in found]
-            whole += [presence for region in regions if (presence := self._presence(view, region))]
-        return max(whole, default=0.0), max(in_tiles, default=0.0)
+        signs = []
+        for where, body in self._bodies.detect(view, tiles, defaultdict(lambda: _FAINT_SCORE)):
+            kind = "tile" if where == "tile" else "person"
+            signs.append(self._sign(kind, body.box_xyxy, body.score))
+            if tiles and (presence := self._presence(view, Region.around(body.box_xyxy))):
+                signs.append(self._sign("person", body.box_xyxy, presence))
+        return signs
+
+    def _sign(self, kind: str, box_xyxy: Array, score: float) -> Evidence:
+        return Evidence(kind, tuple((box_xyxy * self._scale_xyxy).tolist()), score)
 
     def _presence(self, view_HWC: Array, region: Region) -> float:
         presence = self._pose(view_HWC, region).presence
@@ -175,18 +180,14 @@ def check_frame(
     people, source, coverage = done.people, done.clip.frames[index], done.coverage[index]
     mask, core = people.masks[index], people.cores[index]
     sightings = [track.frames[index] for track in people.tracks if index in track.frames]
-    shown = _shown(done, released, index)
-    faces, hand_score, body_scores = [], 0.0, (0.0, 0.0)
-    anchor = index - index % _LOOK_EVERY_FRAMES
-    if index == anchor or show_different_things(shown, _shown(done, released, anchor)):
-        faces, hand_score = watchers.faces(shown), watchers.hand_score(shown)
-        body_scores = watchers.body_scores(shown, range(NUM_TILES) if index == anchor else ())
+    signs = _look(done, released, watchers, index)
+    scores = {
+        name: max((sign.score for sign in signs if sign.kind == kind), default=0.0)
+        for name, kind in _SIGNS.items()
+    }
     return {
-        "surviving_pixels": surviving_share(source, shown, core, coverage),
-        "faces": max((face.score for face in faces), default=0.0),
-        "hands": hand_score,
-        "people": body_scores[0],
-        "small_people": body_scores[1],
+        "surviving_pixels": surviving_share(source, _shown(done, released, index), core, coverage),
+        **scores,
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask
         ),
@@ -198,6 +199,39 @@ def check_frame(
         "unexplained_motion": people.unexplained[index],
         "masked_share": np.count_nonzero(mask) / mask.size,
     }
+
+
+def find_suspects(
+    done: Anonymized,
+    released: FrameStore,
+    checks: Mapping[str, Check],
+) -> list[Evidence]:
+    """Return what the detectors take for people on the released frames, and nothing else fails.
+
+    Returns:
+        Empty where every check passes, and where one fails that no detector makes.
+    """
+    failed = {name for name, check in checks.items() if not check.passed}
+    if not failed <= _SIGNS.keys():
+        return []
+    watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
+    limits = {_SIGNS[name]: checks[name].limit for name in failed}
+    looks = map_frames(lambda index: _look(done, released, watchers, index), len(released))
+    return [
+        sign
+        for signs in (looks if failed else ())
+        for sign in signs
+        if sign.score > limits.get(sign.kind, np.inf)
+    ]
+
+
+def _look(done: Anonymized, released: FrameStore, watchers: Watchers, index: int) -> list[Evidence]:
+    """Return what the detectors see of a released frame, if it shows anything new."""
+    shown, anchor = _shown(done, released, index), index - index % _LOOK_EVERY_FRAMES
+    if index != anchor and not show_different_things(shown, _shown(done, released, anchor)):
+        return []
+    tiles = range(NUM_TILES) if index == anchor else ()
+    return [*watchers.faces(shown), *watchers.hands(shown), *watchers.bodies(shown, tiles)]
 
 
 def _shown(done: Anonymized, released: FrameStore, index: int) -> Array:

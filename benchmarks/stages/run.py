@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.stages.matching import match_people
 from toolkit.actors.truth import Truth
-from toolkit.anonymize import Stages, meshes_of_frames, replace_people
+from toolkit.anonymize import Stages, find_people, meshes_of_frames, replace_people
 from toolkit.errors import InputError
 from toolkit.frames import FrameStore
 from toolkit.gate import Anonymized
@@ -47,7 +47,7 @@ class ClipRun:
         done: ``clip``, ``people`` (tracks, masks, cores, evidence), ``background`` (inpainted),
             ``motions``, ``coverage`` and ``result``.
         steps: kind of a backend to the backend, to run a stage again:
-            ``replace_people(run.done.clip, {**run.steps, "mask": ...}, silent_stages())``.
+            ``replace_people(run.done.clip, people, run.steps, silent_stages())``.
     """
 
     truth: Truth
@@ -137,4 +137,5 @@ def run_stages(video: Path, truth: Truth, steps: Mapping[str, Any]) -> ClipRun:
             "they are not of one clip; generate the tree again"
         )
     cv2.setNumThreads(1)
-    return ClipRun(truth, replace_people(clip, steps, silent_stages()), steps)
+    people = find_people(clip, steps, silent_stages())
+    return ClipRun(truth, replace_people(clip, people, steps, silent_stages()), steps)

@@ -62,11 +62,35 @@ def add_foreground(background: Background) -> tuple[FrameStore, list[float]]:
             grown[index] = grown[index] | touching_HW
 
     def unexplained(index: int) -> float:
-        changed_HW = differences[index].copy()
-        changed_HW[same_texture(frames[index], background_HWC)] = 0
+        is_light_HW = same_texture(frames[index], background_HWC)
+        changed_HW = np.where(is_light_HW, np.uint8(0), differences[index])
         return _split(changed_HW, dilate(grown[index]))[1]
 
     return grown, list(map_frames(unexplained, len(frames)))
+
+
+def never_changes(background: Background, where_HW: Array) -> bool:
+    """Whether a place looks the same in every frame of a still camera, wherever masks show it.
+
+    Light and shadow are no change. A place that masks always cover, or never leave free by some
+    margin, has no look of its own.
+
+    Args:
+        background: the clip and its masks.
+        where_HW: bool, the place.
+    """
+    picture = background.still_picture()
+    if picture is None:
+        return False
+    background_HWC, seen_HW = picture[0], cv2.erode(picture[1].astype(np.uint8), np.ones((5, 5)))
+
+    def changed_share(index: int) -> float:
+        free_HW, frame_HWC = background.masks[index] == 0, background.frames[index]
+        changed_HW = _difference(frame_HWC, background_HWC, free_HW, seen_HW > 0)
+        changed_HW[~(where_HW & free_HW) | same_texture(frame_HWC, background_HWC)] = 0
+        return _split(changed_HW, np.zeros_like(changed_HW))[1]
+
+    return not any(map_frames(changed_share, len(background.frames)))
 
 
 def take_out_background(

@@ -139,7 +139,7 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
                 other.frames[frame].box_xyxy
                 for other in tracks
                 for frame in (index, outside)
-                if other is not track and other.is_sure and frame in other.frames
+                if other is not track and other.num_confirmed and frame in other.frames
             ]
             if not _at_border(box_xyxy, shape_HW) and not any(
                 iou_of_boxes(box_xyxy, other) > 0 for other in others
