@@ -34,11 +34,20 @@ def test_who_does_not_move_is_there_before_and_after(
     views: np.ndarray, box_xyxy: np.ndarray
 ) -> None:
     """To both ends of the clip; the frames between keep their score."""
-    extended = linger(_track(10, 14, box_xyxy), [], store(views))
+    extended = linger(_track(10, 19, box_xyxy), [], store(views))
     assert sorted(extended.frames) == list(range(NUM_FRAMES))
     assert extended.frames[12].score == 0.3
-    assert {extended.frames[index].source for index in (0, 9, 15, 29)} == {"filled"}
+    assert {extended.frames[index].source for index in (0, 9, 20, 29)} == {"filled"}
     assert extended.num_confirmed == 2
+
+
+@pytest.mark.parametrize(("num_confirmed", "expected"), [(0, range(10, 15)), (5, range(30))])
+def test_a_false_alarm_inside_the_frame_is_not(
+    views: np.ndarray, num_confirmed: int, expected: range
+) -> None:
+    """A vase taken for somebody in five frames; five frames of somebody sure are enough."""
+    track = replace(_track(10, 14, BOX_XYXY + 20), num_confirmed=num_confirmed)
+    assert sorted(linger(track, [], store(views)).frames) == list(expected)
 
 
 def test_who_comes_and_goes_is_not(views: np.ndarray) -> None:

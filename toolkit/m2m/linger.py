@@ -16,6 +16,9 @@ from toolkit.m2m.types import Array, PersonFrame, Track
 _SAME = 8
 """Median difference of a place, in levels of 255, that light and noise alone make. Somebody else
 may stand before a part of it."""
+_STAYING_SHARE = 0.25
+"""Who is unsure, and seen in less of the clip, is a false alarm, unless the frame cuts them off: of
+those whom it does, detectors see too little to be sure."""
 _HELD_SHARE = 0.8
 
 
@@ -24,8 +27,8 @@ def linger(track: Track, tracks: Sequence[Track], views: FrameStore) -> Track:
 
     Somebody who stands at a table, and whom a detector suspects in half of the frames, is there in
     the other half too; what is removed from some frames only would be filled in from the others.
-    So a vase that is taken for somebody is removed from the whole clip. A mere box around somebody
-    sure, such as the sofa they sit on, does not last.
+    So a vase that is often taken for somebody is removed from the whole clip. A mere box around
+    somebody sure, such as the sofa they sit on, does not last.
 
     Args:
         track: in the pixels of the views.
@@ -35,9 +38,13 @@ def linger(track: Track, tracks: Sequence[Track], views: FrameStore) -> Track:
     frames = dict(track.frames)
     if not frames:
         return track
+    num_seen = sum(item.source != "filled" for item in frames.values())
+    stays = track.is_sure or num_seen >= _STAYING_SHARE * len(views)
     sure = [other for other in tracks if other is not track and other.is_sure]
     first, last = min(frames), max(frames)
     for end, others in ((first, range(first)), (last, range(len(views) - 1, last, -1))):
+        if not (stays or frames[end].is_cut_off(views.frame_shape)):
+            continue
         if any(end in other.frames and _holds(frames[end], other.frames[end]) for other in sure):
             continue
         left = replace(frames[end], landmarks_K4=None, world_K3=None, score=0.0, source="filled")
