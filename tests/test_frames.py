@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.errors import VideoError
+from toolkit.errors import InputError, VideoError
 from toolkit.frames import FrameStore, map_frames
 
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_an_error_that_says_what_to_do(bytes_per_frame: int) -> N
     store = FrameStore((bytes_per_frame,))
     for _ in range(10_000 // bytes_per_frame):
         store.append(np.zeros(bytes_per_frame, np.uint8))
-    with pytest.raises(VideoError, match=r"free some space there or name .* in TMPDIR") as failure:
+    with pytest.raises(InputError, match=r"free some space there or name .* in TMPDIR") as failure:
         store.append(np.zeros(bytes_per_frame, np.uint8))
     assert tempfile.gettempdir() in str(failure.value)
     assert "\n" not in str(failure.value)

@@ -17,6 +17,10 @@ class VideoError(InputError):
     """A video cannot be read or written as asked."""
 
 
+class TruncatedError(VideoError):
+    """Some of what a video declares is not there."""
+
+
 class ModelError(InputError):
     """Weights are missing, cannot be fetched, or do not have the registered sha256."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from toolkit.errors import VideoError
+from toolkit.errors import InputError
 
 Result = TypeVar("Result")
 
@@ -64,9 +64,9 @@ class FrameStore:
         try:
             num_written = os.pwrite(self._file.fileno(), data, offset)
         except OSError as error:
-            raise VideoError(f"{_NO_ROOM} ({error.strerror})") from error
+            raise InputError(f"{_NO_ROOM} ({error.strerror})") from error
         if num_written != self._bytes_per_frame:
-            raise VideoError(_NO_ROOM)
+            raise InputError(_NO_ROOM)
 
     def _offset(self, index: int) -> int:
         if not 0 <= index < self._num_frames:

@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from toolkit.errors import VideoError
+from toolkit.errors import TruncatedError, VideoError
 from toolkit.files import check_source
 from toolkit.frames import FrameStore
 from toolkit.video_rgb import find_orientation, make_converter
@@ -145,9 +145,9 @@ def decode(path: Path, size: tuple[int, int] | None) -> DecodedClip:
         size: (width, height) px to stretch to, both even; None keeps the source's.
 
     Raises:
-        VideoError: The video is damaged, cut off, too long or too large, or the temporary folder
-            is full; one line that says what to do.
-        InputError: ``path`` is not a readable file.
+        VideoError: The video is damaged, too long or too large; one line that says what to do.
+        TruncatedError: It is cut off, or frames in it are not whole.
+        InputError: ``path`` is not a readable file, or the temporary folder is full.
     """
     _check_size(size)
     info = probe(path)
@@ -286,7 +286,7 @@ def _read_frames(
         num_held += packet.is_discard
         frames = packet.decode()
         if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
-            raise VideoError(
+            raise TruncatedError(
                 f"{path}: damaged or cut off at frame {num_frames}: fetch it again, or cut the "
                 f"damage out and encode it anew"
             )
@@ -310,7 +310,7 @@ def _check_complete(info: VideoInfo, num_held: int, shown_s: float, path: Path) 
         what = f"{shown_s:.1f} s of the {declared_s:.1f} s"
     else:
         return
-    raise VideoError(f"{path} is cut off: it holds {what} it declares: fetch it again")
+    raise TruncatedError(f"{path} is cut off: it holds {what} it declares: fetch it again")
 
 
 def _no_frame(path: Path) -> str:
