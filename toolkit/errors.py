@@ -21,6 +21,10 @@ class TruncatedError(VideoError):
     """Some of what a video declares is not there."""
 
 
+class AnnotationError(InputError):
+    """A table of annotations cannot be read as one."""
+
+
 class ModelError(InputError):
     """Weights are missing, cannot be fetched, or do not have the registered sha256."""
 
