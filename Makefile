@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): about 1 GB, a minute or two.'
 	$(PIP_INSTALL) hatchling editables
-	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,dev]'
+	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,dev]'
 	$(PIP_INSTALL) --no-deps anny
 	@touch $@
 

@@ -17,6 +17,7 @@ import typer
 from toolkit import __version__, models_cli
 from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
+from toolkit.kinetics import cli as kinetics_cli
 
 EXIT_FAILURE = 1
 EXIT_QUARANTINED = 3
@@ -25,6 +26,7 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(models_cli.app, name="models")
 app.add_typer(actors_cli.app, name="actors")
+app.add_typer(kinetics_cli.app, name="sources")
 
 
 def _print_version(wanted: bool) -> None:

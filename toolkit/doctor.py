@@ -60,7 +60,10 @@ def examine() -> list[Finding]:
     """Look at everything the toolkit uses on this machine; no network is touched."""
     return [
         _python(),
-        *(_packages(extra, needed=extra == "offline") for extra in ("offline", "actors", "dev")),
+        *(
+            _packages(extra, needed=extra == "offline")
+            for extra in ("offline", "pipeline", "actors", "dev")
+        ),
         _rendering(),
         _codec(),
         _weights(),
