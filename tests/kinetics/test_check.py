@@ -199,10 +199,12 @@ def test_compared_with_a_reference(tmp_path, write_clip, check):
     names = [f"{name}_000000_000001" for name in ("same", "anew", "other", "short", "broken")]
     for seed, name in enumerate(names):
         write_clip(theirs / f"{name}.mp4", seed)
+    write_clip(theirs / f"second/{names[0]}.mp4", 30)  # of the same id: extra, not the clip
     annotations = [f"wave,{name.partition('_')[0]},0,1,val,0" for name in names]
     reference = tmp_path / "reference.parquet"
     check(theirs, *annotations, out=reference)
     shutil.copytree(theirs, ours)
+    shutil.rmtree(ours / "second")
     write_clip(ours / f"{names[1]}.mp4", 1, size=(128, 96))
     write_clip(ours / f"{names[2]}.mp4", 20)
     write_clip(ours / f"{names[3]}.mp4", 3, 0.6)
@@ -283,6 +285,7 @@ def test_a_journal_does_not_hold_for_a_file_that_changed(tmp_path, write_clip, c
 def test_the_command(tmp_path, write_clip, run_m2m):
     """It prints counts by split, shares and the first of each problem, and writes the table."""
     write_clip(tmp_path / "root/wave/a_000000_000001.mp4")
+    (tmp_path / "root/wave/\x1b[2J.mp4").touch()
     rows = ["wave,a,0,1,val,0", *(f"wave,b{i},0,1,train,0" for i in range(5)), "x\x1b,c,0,1,val,0"]
     (tmp_path / "val.csv").write_text(HEADER + "\n".join(rows))
     words = ["sources", "check", "root", "--annotations", "val.csv", "--out", "s.parquet"]
@@ -292,6 +295,7 @@ def test_the_command(tmp_path, write_clip, run_m2m):
     for line in (
         "annotated 5 1 0 6",
         "present 0 1 0 1",
+        "extra 0 0 1 1",
         "present, % 0.0 100.0 - 16.7",
         "missing 5 0 0 5",
         "rejected 0 0 1 1",
@@ -300,8 +304,9 @@ def test_the_command(tmp_path, write_clip, run_m2m):
     ):
         assert line in lines
     assert "val.csv:8: a label must not hold control characters, got 'x\\x1b'" in run.stdout
+    assert "wave/\\x1b[2J.mp4" in run.stdout
     assert "\x1b" not in run.stdout
-    assert len(read_table(tmp_path / "s.parquet")) == 7
+    assert len(read_table(tmp_path / "s.parquet")) == 8
 
 
 def test_every_problem_is_documented(root):
