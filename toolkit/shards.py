@@ -1,0 +1,218 @@
+"""Shards: WebDataset tars of clips, the unit of storage, work, resume and distribution.
+
+A sample is a key and a few named parts (``mp4``, ``json``, ``cls``); in the tar they lie one after
+the other as ``KEY.EXT``. The same samples always give the same bytes. Beside ``NAME.tar`` lies
+``NAME.index.json``: the sha256 of the tar, and where each part is, so that one clip can be read or
+checked without the others.
+
+Tars come from anywhere: reading one opens nothing that it names, and refuses what is not a plain
+file named like a part.
+"""
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+
+from toolkit.errors import InputError
+from toolkit.files import check_source, write_output
+
+_PART_NAME = re.compile(r"([A-Za-z0-9_-]{1,64})\.([a-z0-9]+)", re.ASCII)
+_MODE = 0o644
+
+
+class ShardError(InputError):
+    """A shard is damaged, or is not what it says."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip in a shard.
+
+    Attributes:
+        key: its id; a dot would end the key, so it has none.
+        parts: extension to content.
+    """
+
+    key: str
+    parts: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a part of a sample is in its tar: ``size`` bytes from byte ``offset`` on."""
+
+    key: str
+    extension: str
+    offset: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """What a shard holds: written beside it, before the tar gets its name.
+
+    Attributes:
+        sha256, size: of the tar.
+        parts: in the order of the tar.
+    """
+
+    sha256: str
+    size: int
+    parts: tuple[Part, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """The samples, in the order of the tar."""
+        return [key for key, _ in groupby(part.key for part in self.parts)]
+
+
+def shard_name(split: str, number: int, num_shards: int) -> str:
+    """Return the name of a split's shard, such as ``train-00003-of-00012.tar``."""
+    return f"{split}-{number:05d}-of-{num_shards:05d}.tar"
+
+
+def index_path(shard: Path) -> Path:
+    """Return where the index of a shard is."""
+    return shard.with_suffix(".index.json")
+
+
+def write_shard(shard: Path, samples: Iterable[Sample]) -> ShardIndex:
+    """Write a tar and its index; ``shard`` is there only when both are whole.
+
+    Args:
+        shard: the tar to write.
+        samples: sorted by key, each key once; parts are sorted by extension here.
+
+    Raises:
+        ShardError: a key or an extension breaks its rule, or the keys are not sorted.
+        InputError: ``shard`` cannot be written.
+    """
+    parts: list[Part] = []
+    with write_output(shard) as partial:
+        with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for sample in samples:
+                if parts and sample.key <= parts[-1].key:
+                    raise ShardError(
+                        f"{shard}: {sample.key} comes after {parts[-1].key}: a shard holds each "
+                        "key once, in order: sort the samples"
+                    )
+                for extension, content in sorted(sample.parts.items()):
+                    parts.append(_add(tar, shard, sample.key, extension, content))
+        with partial.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        index = ShardIndex(sha256, partial.stat().st_size, tuple(parts))
+        with write_output(index_path(shard)) as partial_index:
+            partial_index.write_text(json.dumps(asdict(index), indent=1) + "\n", encoding="utf-8")
+    return index
+
+
+def _add(tar: tarfile.TarFile, shard: Path, key: str, extension: str, content: bytes) -> Part:
+    name = f"{key}.{extension}"
+    if not _PART_NAME.fullmatch(name):
+        raise ShardError(
+            f"{shard}: {name} is no name of a part: use up to 64 of A-Z a-z 0-9 _ - for the key "
+            "and a-z 0-9 for the extension"
+        )
+    member = tarfile.TarInfo(name)  # owner, group and time are 0 unless set
+    member.size, member.mode = len(content), _MODE
+    tar.addfile(member, io.BytesIO(content))
+    offset = tar.offset - -(-len(content) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return Part(key, extension, offset, len(content), hashlib.sha256(content).hexdigest())
+
+
+def read_index(shard: Path) -> ShardIndex:
+    """Return the index of a shard.
+
+    Raises:
+        ShardError: it is missing or is no index.
+    """
+    path = index_path(shard)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        parts = tuple(Part(**part) for part in values.pop("parts"))
+        return ShardIndex(**values, parts=parts)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ShardError(
+            f"{path} is missing or is no index of a shard ({error}): fetch it or write the shard "
+            "again"
+        ) from error
+
+
+def read_shard(shard: Path) -> Iterator[Sample]:
+    """Yield the samples of a tar, in its order; an index is not needed.
+
+    Raises:
+        ShardError: it is no tar, or holds something that is no part of a sample.
+    """
+    check_source(shard)
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for key, parts in groupby(_read_parts(tar, shard), key=lambda part: part[0]):
+                yield Sample(key, {extension: content for _, extension, content in parts})
+    except tarfile.TarError as error:
+        raise ShardError(f"{shard} is no tar, or is cut off ({error}): fetch it again") from error
+
+
+def _read_parts(tar: tarfile.TarFile, shard: Path) -> Iterator[tuple[str, str, bytes]]:
+    seen: set[str] = set()
+    last_key = ""
+    for member in tar:
+        match = _PART_NAME.fullmatch(member.name)
+        if not match or not member.isreg() or member.issparse():
+            raise ShardError(
+                f"{shard} holds {member.name!r}, which is no plain file named KEY.EXT: a shard "
+                "holds nothing else; do not unpack it"
+            )
+        key, extension = match.groups()
+        if member.name in seen or (key != last_key and key in seen):
+            raise ShardError(f"{shard} holds {member.name} twice, or not beside its other parts")
+        seen |= {member.name, key}
+        last_key = key
+        file = tar.extractfile(member)
+        content = file.read() if file else b""
+        if len(content) != member.size:
+            raise tarfile.ReadError(f"{member.name} ends early")
+        yield key, extension, content
+    with shard.open("rb") as end:
+        end.seek(tar.offset)
+        if end.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("it has no end mark")
+
+
+def read_sample(shard: Path, key: str) -> Sample:
+    """Return one sample, read by the index and checked against it.
+
+    Raises:
+        ShardError: it is not there, or not as the index says.
+    """
+    found = [part for part in read_index(shard).parts if part.key == key]
+    if not found:
+        raise ShardError(f"{shard} has no {key}: look for it in the manifest")
+    parts = {}
+    check_source(shard)
+    with shard.open("rb") as file:
+        for part in found:
+            file.seek(part.offset)
+            content = file.read(part.size)
+            if hashlib.sha256(content).hexdigest() != part.sha256:
+                raise ShardError(
+                    f"{shard}: {key}.{part.extension} is not what the index says "
+                    f"(sha256 {part.sha256[:12]}…): fetch the shard again"
+                )
+            parts[part.extension] = content
+    return Sample(key, parts)
+
+
+def is_finished(shard: Path) -> bool:
+    """Whether a shard is there, whole, and as its index says: nothing has to be done again."""
+    if not shard.is_file() or not index_path(shard).is_file():
+        return False
+    with shard.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == read_index(shard).sha256
