@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import webdataset
 
 from toolkit.shards import (
     Sample,
@@ -26,7 +27,7 @@ from toolkit.shards import (
 SAMPLES = [
     Sample("-a_000000_000010", {"mp4": b"video" * 300, "json": b'{"label": "wave"}', "cls": b"0"}),
     Sample("b", {"mp4": b"", "cls": b"1"}),
-    Sample("c", {"mp4": b"x" * 512, "json": b"{}", "cls": b"1"}),
+    Sample("c" * 80, {"safetensors": b"", "mp4": b"x" * 512, "json": b"{}", "cls": b"1"}),
 ]
 
 
@@ -63,13 +64,12 @@ def test_the_same_samples_give_the_same_bytes(shard: Path, tmp_path: Path) -> No
 
 def test_webdataset_reads_it(shard: Path) -> None:
     """The library that the format is named after."""
-    webdataset = pytest.importorskip("webdataset")
     rows = list(webdataset.WebDataset(str(shard), shardshuffle=False, empty_check=False))
     assert [row["__key__"] for row in rows] == [sample.key for sample in SAMPLES]
     assert [row["mp4"] for row in rows] == [sample.parts["mp4"] for sample in SAMPLES]
 
 
-@pytest.mark.parametrize("key", ["a.b", "", "a/b", "../a", "ä", "a b", "a" * 65, "a\n"])
+@pytest.mark.parametrize("key", ["a.b", "", "a/b", "../a", "ä", "a b", "a" * 81, "a\n"])
 def test_a_key_that_breaks_the_rule_is_refused(tmp_path: Path, key: str) -> None:
     """A dot would cut it, and nothing is left behind."""
     with pytest.raises(ShardError, match="is no name of a part"):
@@ -161,7 +161,7 @@ def test_one_sample_is_checked_when_it_is_read(shard: Path) -> None:
     shard.write_bytes(_flip(shard.read_bytes()))
     with pytest.raises(ShardError, match=r"-a_000000_000010\.mp4 is not what the index says"):
         read_sample(shard, SAMPLES[0].key)
-    assert read_sample(shard, "c") == SAMPLES[2]
+    assert read_sample(shard, "c" * 80) == SAMPLES[2]
     with pytest.raises(ShardError, match="has no d"):
         read_sample(shard, "d")
 

@@ -4,10 +4,11 @@ import hashlib
 import re
 from pathlib import PurePosixPath
 
-CLIP_ID_RULE = "1 to 128 of the characters A-Z, a-z, 0-9, _ and -"
-"""No dot, because a dot ends the key of a WebDataset sample; nothing that a path or shell reads."""
+CLIP_ID_RULE = "1 to 80 of the characters A-Z, a-z, 0-9, _ and -"
+"""No dot, because a dot ends the key of a WebDataset sample; nothing that a path or shell reads;
+and short enough for a name in a tar, with room for the extension."""
 
-_CLIP_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_CLIP_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MAX_SLUG = 64
 
 

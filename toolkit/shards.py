@@ -19,10 +19,11 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
+from toolkit.clip import CLIP_ID_RULE, is_clip_id
 from toolkit.errors import InputError
 from toolkit.files import check_source, write_output
 
-_PART_NAME = re.compile(r"([A-Za-z0-9_-]{1,64})\.([a-z0-9]+)", re.ASCII)
+_EXTENSION = re.compile(r"[a-z0-9]{1,16}")
 _MODE = 0o644
 
 
@@ -115,10 +116,10 @@ def write_shard(shard: Path, samples: Iterable[Sample]) -> ShardIndex:
 
 def _add(tar: tarfile.TarFile, shard: Path, key: str, extension: str, content: bytes) -> Part:
     name = f"{key}.{extension}"
-    if not _PART_NAME.fullmatch(name):
+    if _split(name) != (key, extension):
         raise ShardError(
-            f"{shard}: {name} is no name of a part: use up to 64 of A-Z a-z 0-9 _ - for the key "
-            "and a-z 0-9 for the extension"
+            f"{shard}: {name!a} is no name of a part: a key is {CLIP_ID_RULE}, an extension up to "
+            "16 of a-z and 0-9"
         )
     member = tarfile.TarInfo(name)  # owner, group and time are 0 unless set
     member.size, member.mode = len(content), _MODE
@@ -164,13 +165,12 @@ def _read_parts(tar: tarfile.TarFile, shard: Path) -> Iterator[tuple[str, str, b
     seen: set[str] = set()
     last_key = ""
     for member in tar:
-        match = _PART_NAME.fullmatch(member.name)
-        if not match or not member.isreg() or member.issparse():
+        key, extension = _split(member.name)
+        if not key or not member.isreg() or member.issparse():
             raise ShardError(
                 f"{shard} holds {member.name!r}, which is no plain file named KEY.EXT: a shard "
                 "holds nothing else; do not unpack it"
             )
-        key, extension = match.groups()
         if member.name in seen or (key != last_key and key in seen):
             raise ShardError(f"{shard} holds {member.name} twice, or not beside its other parts")
         seen |= {member.name, key}
@@ -184,6 +184,13 @@ def _read_parts(tar: tarfile.TarFile, shard: Path) -> Iterator[tuple[str, str, b
         end.seek(tar.offset)
         if end.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
             raise tarfile.ReadError("it has no end mark")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return key and extension, both empty where the name is none of a part."""
+    key, _, extension = name.partition(".")
+    is_part = is_clip_id(key) and _EXTENSION.fullmatch(extension)
+    return (key, extension) if is_part else ("", "")
 
 
 def read_sample(shard: Path, key: str) -> Sample:
