@@ -80,7 +80,7 @@ def map_frames(function: Callable[[int], Result], num_frames: int) -> Iterator[R
     For functions that spend their time in networks and OpenCV, which release Python's lock. Results
     do not pile up where the caller is slower.
     """
-    num_threads = os.cpu_count() or 1
+    num_threads = len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(num_threads)
     ahead: deque[Future[Result]] = deque()
     try:
