@@ -284,7 +284,8 @@ def _read_frames(
             num_held += 1  # an empty AVI chunk: the last frame stays
             continue
         num_held += packet.is_discard
-        frames = packet.decode()
+        # What a corrupt packet does to the decoder depends on its threads.
+        frames = [] if packet.is_corrupt else packet.decode()
         if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
             raise TruncatedError(
                 f"{path}: damaged or cut off at frame {num_frames}: fetch it again, or cut the "

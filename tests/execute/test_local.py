@@ -98,7 +98,8 @@ def test_a_task_that_kills_its_workers_is_given_up() -> None:
     outcomes = _by_key(list(LocalExecutor(2).run(_die, {str(n): n for n in range(8)})))
     assert [n for n in range(8) if outcomes[str(n)].result is None] == [3]
     assert "died of it 2 times (SIGSEGV" in outcomes["3"].error
-    assert outcomes["3"].num_attempts == 2
+    assert (outcomes["3"].has_died, outcomes["3"].num_attempts) == (True, 2)
+    assert not outcomes["4"].has_died
 
 
 def test_workers_share_the_cores() -> None:

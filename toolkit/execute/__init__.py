@@ -16,6 +16,7 @@ class Outcome(Generic[Result]):
         key: of the task.
         result: what the work returned; None where it failed.
         error: one line that says why it failed; empty where it did not.
+        has_died: whether its workers died of it.
         num_attempts: how often it was begun: 2 where a worker died of it and the next did not.
         seconds: that the last attempt took.
     """
@@ -23,6 +24,7 @@ class Outcome(Generic[Result]):
     key: str
     result: Result | None
     error: str
+    has_died: bool
     num_attempts: int
     seconds: float
 

@@ -80,12 +80,12 @@ class LocalExecutor:
                 key, attempt = running.pop(future)
                 try:
                     result, error, seconds = future.result()
+                    yield Outcome(key, result, error, False, attempt, seconds)
                 except ProcessExpired as death:
                     if attempt < _MAX_ATTEMPTS:
                         begin(key, attempt + 1)
-                        continue
-                    result, error, seconds = None, _describe(death), 0.0
-                yield Outcome(key, result, error, attempt, seconds)
+                    else:
+                        yield Outcome(key, None, _describe(death), True, attempt, 0.0)
 
 
 def _begin(shares: Any, cores: Sequence[int]) -> None:  # noqa: ANN401 - a queue of any context

@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from toolkit.errors import InputError, TruncatedError, VideoError
+from toolkit.execute import Outcome
+from toolkit.execute.local import LocalExecutor
 from toolkit.files import check_source
-from toolkit.frames import map_frames
 from toolkit.kinetics.content import DECODE_SIZE, HASH_METHOD, duration_s, hash_content
 from toolkit.kinetics.tree import UNREADABLE, Source, SourceFile, open_content
 from toolkit.video import decode
@@ -58,13 +60,27 @@ def look_at_all(source: Source, journal: Path, progress: Callable[[int], None]) 
             known[_key(file)] = Look(problem=file.problem, detail=file.detail)
     todo = [file for file in source.files if _key(file) not in known]
     progress(len(source.files) - len(todo))
+    tasks = {_key(file): file for file in todo}
     with _open_journal(journal) as lines:
-        looks = map_frames(lambda index: look_at(source.root, todo[index]), len(todo))
-        for file, look in zip(todo, looks, strict=True):
-            known[_key(file)] = look
-            _append(lines, json.dumps([_key(file), asdict(look)]))
+        # Untrusted videos are decoded in other processes: what crashes a decoder is a finding.
+        for outcome in LocalExecutor().run(partial(look_at, source.root), tasks):
+            known[outcome.key] = look = take_outcome(outcome)
+            _append(lines, json.dumps([outcome.key, asdict(look)]))
             progress(1)
     return [known[_key(file)] for file in source.files]
+
+
+def take_outcome(outcome: Outcome[Look]) -> Look:
+    """Return what is known of a file after its task.
+
+    Raises:
+        InputError: the task could not be done, which says nothing of the file.
+    """
+    if outcome.result is not None:
+        return outcome.result
+    if outcome.has_died:
+        return Look(problem=UNREADABLE, detail=f"crashes the decoder: {outcome.error}")
+    raise InputError(outcome.error)
 
 
 def look_at(root: Path, file: SourceFile) -> Look:
