@@ -66,3 +66,9 @@ def test_a_camera_that_moves_tells_nothing(actor: ActorClip) -> None:
 def test_nothing_suspected_masks_nothing(actor: ActorClip) -> None:
     """The clip stays as it is."""
     assert mask_suspects(store(actor.frames_THWC), true_people(actor.masks_THW), []) is None
+
+
+def test_half_a_frame_is_no_place(actor: ActorClip) -> None:
+    """A detector that takes the whole scene for somebody would have it all removed."""
+    scene = replace(VASE, box_xyxy=(0, 0, 216, 240))
+    assert mask_suspects(store(actor.frames_THWC), true_people(actor.masks_THW), [scene]) is None

@@ -17,6 +17,8 @@ from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
 
 _MARGIN = 0.25
 """Added to each side of a sign's box, in its width and height: it may show a part of somebody."""
+_MAX_SHARE = 0.2
+"""Of the frame. More than that leaves too little of the scene, and is hardly a place."""
 
 
 def mask_suspects(frames: FrameStore, people: People, signs: Sequence[Evidence]) -> People | None:
@@ -31,11 +33,13 @@ def mask_suspects(frames: FrameStore, people: People, signs: Sequence[Evidence])
         signs: seen in any frame of what was to be released.
 
     Returns:
-        None where something of it moves or changes, or the camera does.
+        None where something of it moves or changes, or the camera does, and where it is too large.
     """
     shape_HW = people.masks.frame_shape
     near_HW, seen_HW = _boxes_HW(signs, shape_HW, _MARGIN), _boxes_HW(signs, shape_HW, 0)
-    if not signs or not never_changes(Background(frames, people.masks), near_HW):
+    if not signs or near_HW.mean() > _MAX_SHARE:
+        return None
+    if not never_changes(Background(frames, people.masks), near_HW):
         return None
     masks = FrameStore(shape_HW)
     for mask_HW in people.masks:
