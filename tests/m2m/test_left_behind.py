@@ -26,3 +26,39 @@ def test_a_part_that_is_let_go_of_is_masked(actor: ActorClip) -> None:
     assert not (mended < (masks > 0)).any()
     assert np.count_nonzero(mended[kept] & (masks[kept] == 0)) < 100
     assert mended[LOST][legs_THW[LOST]].mean() > 0.4
+
+
+def _standing(actor: ActorClip) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and masks of 60 frames in which the actor stands as in one, and a codec's noise."""
+    rng = np.random.default_rng(0)
+    noise_THWC = rng.integers(-2, 3, (60, *actor.frames_THWC.shape[1:]))
+    frames_THWC = np.clip(actor.frames_THWC[12] + noise_THWC, 0, 255).astype(np.uint8)
+    return frames_THWC, np.repeat(actor.masks_THW[12:13], 60, axis=0)
+
+
+def test_a_shoe_that_stands_still_is_masked_for_as_long(actor: ActorClip) -> None:
+    """Let go of for two seconds at the end; what is masked in no frame stays background."""
+    frames_THWC, masks_THW = _standing(actor)
+    people = true_people(masks_THW)
+    masks, cores = (np.stack(list(kept)) for kept in (people.masks, people.cores))
+    rows = np.flatnonzero(masks_THW[0].any(1))
+    shoes = slice(rows[-1] - 8, None)
+    masks[36:, shoes] = cores[36:, shoes] = 0
+    leaky = replace(people, masks=store(masks), cores=store(cores))
+    mended = read_masks(mask_left_behind(store(frames_THWC), leaky, FPS).masks)
+    true_HW = masks_THW[0] & (np.arange(masks.shape[1]) >= shoes.start)[:, None]
+    assert true_HW.sum() > 60
+    assert mended[36:, true_HW].mean() > 0.95
+    assert not (mended[:36] != (masks[:36] > 0)).any()
+    assert not (mended[36:] & ~read_masks(people.masks)[36:]).sum(0).max(initial=0) > 24
+
+
+def test_ground_that_a_few_outlines_take_in_is_not_masked(actor: ActorClip) -> None:
+    """In a third of the frames the outline bulges; the others show that it is the room."""
+    frames_THWC, masks_THW = _standing(actor)
+    bulging_THW = masks_THW.copy()
+    bulging_THW[::3] |= np.roll(masks_THW[::3], 12, axis=2)
+    people = true_people(bulging_THW)
+    before, after = people.masks, mask_left_behind(store(frames_THWC), people, 60.0).masks
+    lean = np.arange(60) % 3 != 0
+    assert np.count_nonzero(read_masks(after)[lean] & ~read_masks(before)[lean]) == 0

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from toolkit.frames import FrameStore, map_frames
+from toolkit.m2m.background import Background
 from toolkit.m2m.masks import dilate
 from toolkit.m2m.motion import Flow
 from toolkit.m2m.types import Array, People
@@ -20,6 +21,8 @@ _SURELY_PX = 2
 """So far inside an outline a pixel is surely the person's."""
 _SAME_STEP = 16
 """What is followed to another frame looks the same there: no colour differs more (of 255)."""
+_NEXT_PX = 10
+"""So far from a mask a part of the same person may be."""
 
 
 def left_behind(frames: FrameStore, people: People, index: int, fps: float) -> Array:
@@ -52,12 +55,52 @@ def left_behind(frames: FrameStore, people: People, index: int, fps: float) -> A
 
 
 def mask_left_behind(frames: FrameStore, people: People, fps: float) -> People:
-    """Add to the masks what they left of people whom the frames before and after show."""
-    masks = FrameStore(people.masks.frame_shape)
-    found = map_frames(lambda index: left_behind(frames, people, index, fps), len(frames))
-    for mask_HW, left_HW in zip(people.masks, found, strict=True):
+    """Add to the masks what they left of people: see ``left_behind`` and ``Standing``."""
+    masks, standing = FrameStore(people.masks.frame_shape), Standing(frames, people)
+
+    def find(index: int) -> Array:
+        return left_behind(frames, people, index, fps) | standing.find(index)
+
+    for mask_HW, left_HW in zip(people.masks, map_frames(find, len(frames)), strict=True):
         masks.append(mask_HW | dilate(left_HW) if left_HW.any() else mask_HW)
     return replace(people, masks=masks)
+
+
+class Standing:
+    """Looks for parts of people who stand still, before a still camera, for as long as they do.
+
+    A shoe that outlines hold in most frames, and let go of for seconds, would be filled in from
+    these frames. A pixel is a part of somebody where it lies inside a person in most of the frames
+    in which it looks as it does now, and is next to somebody now.
+
+    Args:
+        frames: [T, H, W, 3] uint8 RGB, the source.
+        people: ``masks`` and ``cores`` of the same frames.
+    """
+
+    def __init__(self, frames: FrameStore, people: People) -> None:
+        self._frames, self._masks = frames, people.masks
+        self._ever_HW = np.zeros(people.masks.frame_shape, bool)
+        background = Background(frames, people.masks)
+        if any(background.has_hole) and background.stands_still:
+            samples = background.samples()
+            self._soft_SHWC = np.stack([_soften(frames[index]) for index in samples])
+            self._inside_SHW = np.stack([people.cores[index] for index in samples]) != 0
+            self._ever_HW = self._inside_SHW.any(0)
+
+    def find(self, index: int) -> Array:
+        """Return the parts of a frame that its mask does not cover: [H, W] uint8 0 or 255."""
+        mask_HW, left_HW = self._masks[index], np.zeros(self._ever_HW.shape, np.uint8)
+        near_HW = cv2.dilate(mask_HW, np.ones((2 * _NEXT_PX + 1,) * 2, np.uint8)) != 0
+        places = np.nonzero(self._ever_HW & near_HW & (mask_HW == 0))
+        if not len(places[0]):
+            return left_HW
+        y_N, x_N = places
+        here_NC, there_SNC = _soften(self._frames[index])[places], self._soft_SHWC[:, y_N, x_N]
+        is_same_SN = np.abs(there_SNC.astype(np.int16) - here_NC).max(2) < _SAME_STEP
+        num_inside_N = (is_same_SN & self._inside_SHW[:, y_N, x_N]).sum(0)
+        left_HW[places] = np.where(num_inside_N > is_same_SN.sum(0) / 2, np.uint8(255), np.uint8(0))
+        return cv2.morphologyEx(left_HW, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
 
 
 def _comes_from(frame_HWC: Array, other_HWC: Array, core_HW: Array) -> Array:
@@ -68,8 +111,15 @@ def _comes_from(frame_HWC: Array, other_HWC: Array, core_HW: Array) -> Array:
     x_HW, y_HW = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in (width, height)))
     flow_HW2 = Flow()(frame_HWC, other_HWC)
     there = (x_HW + flow_HW2[..., 0], y_HW + flow_HW2[..., 1])
-    surely_HW = cv2.erode(core_HW, np.ones((2 * _SURELY_PX + 1,) * 2, np.uint8))
-    inside_HW = cv2.remap(surely_HW, *there, cv2.INTER_NEAREST) != 0
-    here_HWC, other_HWC = (cv2.GaussianBlur(image, (5, 5), 0) for image in (frame_HWC, other_HWC))
+    inside_HW = cv2.remap(_surely(core_HW), *there, cv2.INTER_NEAREST) != 0
+    here_HWC, other_HWC = _soften(frame_HWC), _soften(other_HWC)
     step_HWC = cv2.absdiff(here_HWC, cv2.remap(other_HWC, *there, cv2.INTER_LINEAR))
     return np.asarray(inside_HW & (step_HWC.max(2) < _SAME_STEP))
+
+
+def _surely(core_HW: Array) -> Array:
+    return cv2.erode(core_HW, np.ones((2 * _SURELY_PX + 1,) * 2, np.uint8))
+
+
+def _soften(frame_HWC: Array) -> Array:
+    return cv2.GaussianBlur(frame_HWC, (5, 5), 0)
