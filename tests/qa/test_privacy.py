@@ -211,12 +211,12 @@ def test_nobody_goes_behind_a_false_alarm() -> None:
     assert _lost(_walk(0, range(20)), unsure) == {19: 1}
 
 
-def test_who_still_stands_there_is_not_lost() -> None:
+def test_who_is_masked_on_a_guess_is_lost() -> None:
     """Seen for a while, and masked for the rest of the clip because the place looks the same."""
     track = _walk(0, range(20))
     left = PersonFrame(track.frames[19].box_xyxy, {}, source="filled")
     track.frames |= dict.fromkeys(range(20, NUM_FRAMES), left)
-    assert _lost(track) == {}
+    assert _lost(track) == {19: 1}
 
 
 def test_a_false_alarm_has_nowhere_to_go() -> None:

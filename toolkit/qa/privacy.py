@@ -116,14 +116,13 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
 
     A person who is neither at the frame's border nor met by another person does not come or go:
     they are still there, unseen. Only people whom a detector confirmed are asked: a false alarm
-    has nowhere to go to, and nobody goes behind one.
+    has nowhere to go to, and nobody goes behind one. Who is masked because their place goes on
+    looking the same is lost too: it is a guess, and in a fight it left a part of somebody.
     """
     values = [0.0] * num_frames
     known = {
         track.track_id: sorted(
-            i
-            for i, item in track.frames.items()
-            if item.landmarks_K4 is not None or item.source == "filled"
+            i for i, item in track.frames.items() if item.landmarks_K4 is not None
         )
         for track in tracks
     }
