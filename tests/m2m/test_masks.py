@@ -112,14 +112,23 @@ def test_dilation_is_the_papers() -> None:
 
 
 def test_small_holes_are_filled_and_big_ones_stay() -> None:
-    """What a mask encloses up to a two-hundredth of the frame; a bay at the border is no hole."""
+    """What a mask encloses up to a two-hundredth of the frame; a big bay at the border stays."""
     mask_HW = np.full((100, 200), 255, np.uint8)
-    mask_HW[20:29, 20:30] = mask_HW[40:51, 100:110] = mask_HW[:5, 150:155] = 0
+    mask_HW[20:29, 20:30] = mask_HW[40:51, 100:110] = mask_HW[:11, 150:160] = 0
     filled_HW = fill_holes(mask_HW)
     assert (filled_HW[20:29, 20:30] == 255).all()
     mask_HW[20:29, 20:30] = 255
     np.testing.assert_array_equal(filled_HW, mask_HW)
     assert not fill_holes(np.zeros((100, 200), np.uint8)).any()
+
+
+def test_what_is_shut_in_against_the_edge_of_the_frame_is_filled() -> None:
+    """A body that leaves the picture twice leaves a gap at the border; open ground stays open."""
+    mask_HW = np.zeros((100, 200), np.uint8)
+    mask_HW[80:, 20:60] = 255
+    mask_HW[94:, 35:45] = 0
+    assert (fill_holes(mask_HW)[80:, 20:60] == 255).all()
+    assert not fill_holes(mask_HW)[:80].any()
 
 
 def test_warp_reads_along_the_flow() -> None:

@@ -22,7 +22,6 @@ _MIN_CONFIDENCE = 0.9
 
 _REACH_FRAMES = 3
 """Neighbours on each side that have a vote in the temporal union."""
-_MAX_HOLE_SHARE = 1 / 200
 
 
 def encode_rle(mask_HW: Array) -> dict[str, Any]:
@@ -68,13 +67,16 @@ def dilate(mask_HW: Array) -> Array:
     return cv2.dilate((mask_HW != 0).astype(np.uint8) * 255, kernel, iterations=4)
 
 
-def fill_holes(mask_HW: Array) -> Array:
-    """Fill what a uint8 mask encloses, up to a two-hundredth of the frame: crooks of arms, laps."""
+def fill_holes(mask_HW: Array, max_share: float = 1 / 200) -> Array:
+    """Fill what a uint8 mask encloses, up to a share of the frame: crooks of arms, laps.
+
+    What lies between a mask and the frame's edge counts as enclosed: a shin that leaves the picture
+    beside a knee that does not is let go of by every detector.
+    """
     outside_HW = (mask_HW == 0).astype(np.uint8)
     _, labels_HW, stats, _ = cv2.connectedComponentsWithStats(outside_HW, connectivity=4)
-    is_hole = stats[:, cv2.CC_STAT_AREA] <= mask_HW.size * _MAX_HOLE_SHARE
+    is_hole = stats[:, cv2.CC_STAT_AREA] <= mask_HW.size * max_share
     is_hole[0] = False  # the mask itself
-    is_hole[np.unique([*labels_HW[[0, -1]].ravel(), *labels_HW[:, [0, -1]].ravel()])] = False
     return np.where(is_hole[labels_HW], np.uint8(255), mask_HW)
 
 

@@ -26,6 +26,10 @@ _MIN_VOTES_REMOVED, _MIN_VOTES_PERSON = 3, 4
 """What half of its neighbours show is removed from a frame, lest it leak; to be called a person
 takes more than half."""
 
+_MAX_GLIMPSE_SHARE = 1 / 2000
+"""What a dilated mask lets be seen of the ground is worth more than the risk only where it is
+larger than this share of the frame."""
+
 
 def gather_people(
     tracked: Sequence[Track],
@@ -51,9 +55,10 @@ def gather_people(
     background = Background(views, anyone)
     seen = take_out_background(seen, background, [track for track in tracked if track.is_sure])
     anyone, unexplained = add_foreground(background)
-    for sure_HW, mask_HW in zip(seen, anyone, strict=True):
+    for sure_HW, anyone_HW in zip(seen, anyone, strict=True):
         cores.append(_resized(sure_HW, (width, height)))
-        masks.append(dilate(_resized(fill_holes(mask_HW), (width, height))))
+        mask_HW = dilate(_resized(fill_holes(anyone_HW), (width, height)))
+        masks.append(fill_holes(mask_HW, _MAX_GLIMPSE_SHARE))
     scale_xy = np.array([width / views.frame_shape[1], height / views.frame_shape[0]], np.float32)
     tracks = [
         replace(
