@@ -107,7 +107,7 @@ def test_the_report_says_what_was_done(source, released):
     assert track["id"] >= 0
     assert track["frames"] == 18
     assert 80 < track["median_height_px"] < 200
-    stages = {"decode", "mask", "inpaint", "recover", "render", "encode", "check", "total"}
+    stages = {"decode", "mask", "inpaint", "look", "recover", "render", "encode", "check", "total"}
     assert set(report["stages"]) == stages
     assert all(stage["seconds"] >= 0 and stage["fps"] > 0 for stage in report["stages"].values())
     assert {"centerface", "pose_landmark_full", "nanodet"} <= set(report["models"])
@@ -173,6 +173,29 @@ def test_a_clip_that_still_shows_people_is_withheld(short_source, run_m2m, tmp_p
     assert (run.returncode, run.stdout.splitlines()[-1]) == (3, f"quarantined: {kept}")
     assert names_in(tmp_path) == [kept.name, "report.json"]
     assert sha256(kept.read_bytes()).hexdigest() == report["output_sha256"]
+
+
+def test_what_only_the_checks_would_find_is_removed_first(actor, tmp_path):
+    """A portrait on the wall, in too few frames for the masks: too much of a body to be released.
+
+    It never moves, so the wall is filled in before anything is encoded, and checked once.
+    """
+    frame_HWC = actor.background_THWC[0].copy()
+    portrait_HWC = cv2.resize(
+        actor.frames_THWC[14][52:77, 165:184], (14, 18), interpolation=cv2.INTER_AREA
+    )
+    frame_HWC[40:58, 330:344] = portrait_HWC
+    source = write_video(
+        tmp_path / "in.avi", [frame_HWC] * 3, fps=FPS, codec="ffv1", pixel_format="bgr0"
+    )
+    report = anonymize(source, tmp_path / "out.mp4")
+    assert report.verdict == "released"
+    assert [(track["frames"], track["drawn"]) for track in report.tracks] == [(3, False)]
+    assert report.checks["small_people"].value < 0.3
+    wall_HWC = actor.background_THWC[0][40:58, 330:344].astype(int)
+    for shown_HWC in decode(tmp_path / "out.mp4", None).frames:
+        place_HWC = shown_HWC[40:58, 330:344]
+        assert np.abs(place_HWC - wall_HWC).mean() < np.abs(portrait_HWC - wall_HWC).mean() / 3
 
 
 def test_one_portrait_frame_keeps_its_shape(actor, run_m2m, tmp_path):

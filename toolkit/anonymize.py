@@ -23,6 +23,7 @@ from toolkit.files import check_paths, make_folder, write_output
 from toolkit.frames import FrameStore
 from toolkit.gate import CHECK_MODELS, Anonymized, find_suspects, run_checks
 from toolkit.inspection import inspection_paths, write_inspection
+from toolkit.m2m.background import Background
 from toolkit.m2m.composite import composite
 from toolkit.m2m.left_behind import mask_left_behind
 from toolkit.m2m.suspects import mask_suspects
@@ -145,8 +146,9 @@ def anonymize(
         make_folder(inspect)
         check_paths(source, *inspection_paths(inspect))
     people = find_people(clip, steps, stages)
-    done = replace_people(clip, people, steps, stages)
-    done, checks, output_sha256, written = _write_checked(done, steps, out, kept, limits, stages)
+    people, background = empty_scene(clip, people, steps, stages)
+    done = draw_people(clip, people, background, steps, stages)
+    checks, output_sha256, written = _write_checked(done, out, kept, limits, stages)
     drawn_ids = {motion.track_id for motion in done.motions}
     if inspect:
         write_inspection(inspect, done)
@@ -173,51 +175,30 @@ def anonymize(
 
 
 def _write_checked(
-    done: Anonymized,
-    steps: Mapping[str, Any],
-    out: Path,
-    kept: Path | None,
-    limits: Mapping[str, float],
-    stages: Stages,
-) -> tuple[Anonymized, dict[str, Check], str, Path | None]:
+    done: Anonymized, out: Path, kept: Path | None, limits: Mapping[str, float], stages: Stages
+) -> tuple[dict[str, Check], str, Path | None]:
     """Encode the clip, check it as encoded, and name it ``out`` if every check passes.
 
-    What the detectors suspect, and what stands still, is removed as well, and the clip is encoded
-    and checked once more.
-
     Returns:
-        What was done, the checks, the sha256 of the encoded clip, and where it is: ``out``; else
-        ``kept``, which may be None.
+        The checks, the sha256 of the encoded clip, and where it is: ``out``; else ``kept``, which
+        may be None.
     """
+    clip = done.clip
     with suppress(_WithheldError), write_output(out) as partial:
-        checks, released = _encode_and_check(done, partial, limits, stages)
-        signs = find_suspects(done, released, checks)
-        people = mask_suspects(done.clip.frames, done.people, signs)
-        if people:
-            done = replace_people(done.clip, people, steps, stages)
-            checks, _ = _encode_and_check(done, partial, limits, stages)
+        with stages.stage("encode", len(clip.frames)) as advance:
+            encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
+        with stages.stage("check", len(clip.frames)) as advance:
+            checks = run_checks(done, decode(partial, None).frames, limits, advance)
         with partial.open("rb") as file:
             output_sha256 = file_digest(file, "sha256").hexdigest()
         if all(check.passed for check in checks.values()):
-            return done, checks, output_sha256, out
+            return checks, output_sha256, out
         if kept:
             with write_output(kept) as copy:
                 shutil.copyfile(partial, copy)
         raise _WithheldError
     out.unlink(missing_ok=True)
-    return done, checks, output_sha256, kept
-
-
-def _encode_and_check(
-    done: Anonymized, partial: Path, limits: Mapping[str, float], stages: Stages
-) -> tuple[dict[str, Check], FrameStore]:
-    """Return the checks, and the frames as decoded from the file."""
-    clip = done.clip
-    with stages.stage("encode", len(clip.frames)) as advance:
-        encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
-    with stages.stage("check", len(clip.frames)) as advance:
-        released = decode(partial, None).frames
-        return run_checks(done, released, limits, advance), released
+    return checks, output_sha256, kept
 
 
 def _counted(frames: FrameStore, advance: Callable[[int], None]) -> Iterator[Any]:
@@ -252,22 +233,57 @@ def find_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) -> 
         return mask_left_behind(clip.frames, people, float(clip.timing.fps))
 
 
-def replace_people(
+def empty_scene(
     clip: DecodedClip, people: People, steps: Mapping[str, Any], stages: Stages
-) -> Anonymized:
-    """Run the steps that change pixels: inpaint, recover, render.
+) -> tuple[People, FrameStore]:
+    """Fill what the people hide; what looks like somebody then, and never moves, is removed too.
 
     Args:
         clip: what to work on.
         people: who is in it.
         steps: kind of a backend to the backend (``toolkit.backends.get``).
         stages: times the steps.
+
+    Returns:
+        The people, with what was removed besides, and the clip without them: [T, H, W, 3] uint8
+        RGB.
+    """
+    empty = fill(clip, people, steps, stages)
+    with stages.stage("look", len(clip.frames)) as advance:
+        shown = Background(clip.frames, people.masks)
+        if not shown.stands_still:  # then no place is the same in all frames
+            return people, empty
+        signs = find_suspects(empty, clip.pixel_aspect, load_limits(), advance)
+        more = mask_suspects(shown, people, signs)
+    return (more, fill(clip, more, steps, stages)) if more else (people, empty)
+
+
+def fill(clip: DecodedClip, people: People, steps: Mapping[str, Any], stages: Stages) -> FrameStore:
+    """Run the step that fills what the masks of the people cover; nothing is looked at."""
+    with stages.stage("inpaint", len(clip.frames)) as advance:
+        filled: FrameStore = steps["inpaint"]().inpaint(clip.frames, people.masks, advance)
+        return filled
+
+
+def draw_people(
+    clip: DecodedClip,
+    people: People,
+    background: FrameStore,
+    steps: Mapping[str, Any],
+    stages: Stages,
+) -> Anonymized:
+    """Draw a mesh for each person into the empty scene: recover, render.
+
+    Args:
+        clip: what to work on.
+        people: who is in it.
+        background: [T, H, W, 3] uint8 RGB, without them.
+        steps: kind of a backend to the backend (``toolkit.backends.get``).
+        stages: times the steps.
     """
     frames = clip.frames
     height, width = frames.frame_shape[:2]
     camera = Camera.for_frame(width, height, clip.pixel_aspect)
-    with stages.stage("inpaint", len(frames)) as advance:
-        background: FrameStore = steps["inpaint"]().inpaint(frames, people.masks, advance)
     with stages.stage("recover", len(people.tracks)) as advance:
         recoverer, motions = steps["recover"](), []
         for track in people.tracks:

@@ -140,7 +140,8 @@ def measure_clip(job: Job) -> None:
     steps = _steps(job.profile)
     if job.is_baseline:
         steps = baseline_steps(steps)
-    run = run_stages(job.video, read_truth(job.truth), steps)
+    # The paper's recipe looks at nothing again.
+    run = run_stages(job.video, read_truth(job.truth), steps, looks_again=not job.is_baseline)
     values = {
         stage: {
             name: float(value) if math.isfinite(value) else None

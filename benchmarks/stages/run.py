@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.stages.matching import match_people
 from toolkit.actors.truth import Truth
-from toolkit.anonymize import Stages, find_people, meshes_of_frames, replace_people
+from toolkit.anonymize import Stages, draw_people, empty_scene, fill, find_people, meshes_of_frames
 from toolkit.errors import InputError
 from toolkit.frames import FrameStore
 from toolkit.gate import Anonymized
@@ -47,7 +47,7 @@ class ClipRun:
         done: ``clip``, ``people`` (tracks, masks, cores, evidence), ``background`` (inpainted),
             ``motions``, ``coverage`` and ``result``.
         steps: kind of a backend to the backend, to run a stage again:
-            ``replace_people(run.done.clip, people, run.steps, silent_stages())``.
+            ``draw_people(run.clip, people, background, run.steps, silent_stages())``.
     """
 
     truth: Truth
@@ -123,8 +123,16 @@ def silent_stages() -> Stages:
     return Stages(lambda _name, _num_frames: lambda _num_done: None)
 
 
-def run_stages(video: Path, truth: Truth, steps: Mapping[str, Any]) -> ClipRun:
+def run_stages(
+    video: Path, truth: Truth, steps: Mapping[str, Any], *, looks_again: bool = True
+) -> ClipRun:
     """Run the stages on a clip, at the size of its truth.
+
+    Args:
+        video: the clip.
+        truth: what is true of it.
+        steps: kind of a backend to the backend.
+        looks_again: whether the checks' detectors look at the empty scene (``empty_scene``).
 
     Raises:
         InputError: the truth is of another clip.
@@ -137,5 +145,10 @@ def run_stages(video: Path, truth: Truth, steps: Mapping[str, Any]) -> ClipRun:
             "they are not of one clip; generate the tree again"
         )
     cv2.setNumThreads(1)
-    people = find_people(clip, steps, silent_stages())
-    return ClipRun(truth, replace_people(clip, people, steps, silent_stages()), steps)
+    stages = silent_stages()
+    people = find_people(clip, steps, stages)
+    if looks_again:
+        people, background = empty_scene(clip, people, steps, stages)
+    else:
+        background = fill(clip, people, steps, stages)
+    return ClipRun(truth, draw_people(clip, people, background, steps, stages), steps)
