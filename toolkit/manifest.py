@@ -1,0 +1,174 @@
+"""The manifest of a release: a row for every clip that was taken in, released or not.
+
+Stored as Parquet, sorted by clip, without nulls, and with the same bytes for the same rows. It is
+published with the release, so it names clips by their published ids and holds only keyed digests
+of what is private (``toolkit.release.pseudonyms``).
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import BackendError, InputError
+from toolkit.files import check_source, write_output
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RELEASED, QUARANTINED, FAILED = STATUSES = ("released", "quarantined", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckValue:
+    """A check of a clip as it was decided.
+
+    Attributes:
+        value: NaN where the check could not run, which counts as failed.
+        worst_frame: index of the frame with that value; -1 where there is none.
+    """
+
+    name: str
+    value: float
+    limit: float
+    passed: bool
+    worst_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """What a stage made of a clip.
+
+    Attributes:
+        config_hash: of what the stage was told.
+        digest: keyed digest of the clip's sample after the stage.
+    """
+
+    stage: str
+    config_hash: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """A clip.
+
+    Attributes:
+        clip_id: published id.
+        label, cls: of the action, as text and as index.
+        status: one of ``STATUSES``.
+        reason: why it is not released; empty where it is.
+        shard: name of the tar in ``data/``; empty where it is in none.
+        sample_sha256: see the function of that name; empty where it is in no shard.
+        num_people: -1 where unknown.
+        source_digest: keyed digest of the source file.
+        chain: in the order of the stages.
+    """
+
+    clip_id: str
+    label: str
+    cls: int
+    split: str
+    status: str
+    reason: str
+    shard: str
+    sample_sha256: str
+    num_frames: int
+    fps: float
+    num_people: int
+    checks: tuple[CheckValue, ...]
+    source_digest: str
+    chain: tuple[ChainLink, ...]
+
+
+def sample_sha256(parts: Mapping[str, str]) -> str:
+    """Return one digest of a sample.
+
+    Args:
+        parts: extension to sha256 of the part, in hex.
+    """
+    lines = "".join(f"{extension} {sha256}\n" for extension, sha256 in sorted(parts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def count_clips(rows: Iterable[ManifestRow]) -> dict[str, int]:
+    """Return the number of clips taken in ("ingested"), and of each status."""
+    statuses = Counter(row.status for row in rows)
+    return {"ingested": statuses.total(), **{status: statuses[status] for status in STATUSES}}
+
+
+def write_manifest(rows: Iterable[ManifestRow], path: Path) -> None:
+    """Write rows, sorted by clip.
+
+    Raises:
+        InputError: two rows have one clip_id, or ``path`` cannot be written.
+    """
+    ordered = sorted(rows, key=lambda row: row.clip_id)
+    for row, other in pairwise(ordered):
+        if row.clip_id == other.clip_id:
+            raise InputError(f"{path}: {row.clip_id} would be there twice: give each clip one row")
+    pa, pq = _import_pyarrow()
+    table = pa.Table.from_pylist([asdict(row) for row in ordered], _make_schema(pa))
+    with write_output(path) as partial:
+        pq.write_table(table, partial)
+
+
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """Read what ``write_manifest`` wrote.
+
+    Raises:
+        InputError: it is something else.
+    """
+    check_source(path)
+    pa, pq = _import_pyarrow()
+    try:
+        table = pq.ParquetFile(path).read()
+        table.validate(full=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"{path}: cannot be read as Parquet ({reason}): name the manifest.parquet of a release"
+        ) from error
+    if not table.schema.equals(_make_schema(pa)):
+        raise InputError(
+            f"{path}: its columns are not those of a manifest of this version: name the "
+            "manifest.parquet of a release"
+        )
+    return [_make_row(values) for batch in table.to_batches() for values in batch.to_pylist()]
+
+
+def _make_row(values: dict[str, Any]) -> ManifestRow:
+    checks = tuple(CheckValue(**check) for check in values.pop("checks"))
+    chain = tuple(ChainLink(**link) for link in values.pop("chain"))
+    return ManifestRow(**values, checks=checks, chain=chain)
+
+
+def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module
+    plain = {str: pa.string(), int: pa.int32(), float: pa.float64(), bool: pa.bool_()}
+    structs = {tuple[CheckValue, ...]: CheckValue, tuple[ChainLink, ...]: ChainLink}
+
+    def make_fields(row: type) -> Sequence["pa.Field"]:
+        return [pa.field(f.name, make_type(f.type), nullable=False) for f in fields(row)]
+
+    def make_type(kind: Any) -> "pa.DataType":  # noqa: ANN401 - what a field is annotated with
+        if kind in plain:
+            return plain[kind]
+        struct = pa.struct(make_fields(structs[kind]))
+        return pa.list_(pa.field("element", struct, nullable=False))
+
+    return pa.schema(make_fields(ManifestRow))
+
+
+def _import_pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise BackendError(
+            f"manifests need the Python package '{error.name}', which is not installed: "
+            f"run  pip install 'm2m-toolkit[pipeline]'"
+        ) from error
+    return pa, pq
