@@ -1,7 +1,8 @@
 """The command line ``m2m``: each command reads its arguments and calls the library.
 
-Exit codes: 0 done or released, 3 quarantined, 2 bad input or usage, 1 our own failure, 130
-interrupted. An error is one line on stderr; ``--debug`` (or ``M2M_DEBUG=1``) adds the trace.
+Exit codes: 0 done or released, 3 quarantined, 4 an audit found something, 2 bad input or usage, 1
+our own failure, 130 interrupted. An error is one line on stderr; ``--debug`` (or ``M2M_DEBUG=1``)
+adds the trace.
 """
 
 import os
@@ -18,6 +19,7 @@ from toolkit import __version__, models_cli
 from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
 from toolkit.kinetics import cli as kinetics_cli
+from toolkit.release import cli as release_cli
 
 EXIT_FAILURE = 1
 EXIT_QUARANTINED = 3
@@ -137,6 +139,9 @@ def doctor(
     print_findings(findings, as_json=as_json)
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(EXIT_FAILURE)
+
+
+app.command()(release_cli.audit)
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

@@ -1,0 +1,351 @@
+"""Whether a release is what it says it is: every digest computed again, every clip accounted for.
+
+A release says each thing more than once: SHA256SUMS has a digest of every file, the provenance one
+of every shard and of the manifest, the manifest one of every sample, an index one of its shard. So
+whoever changes one of them must change all. Who does that leaves a release that agrees with itself
+but has another digest (``Audit.digest``): compare that with what was announced.
+
+The folder comes from anywhere: no link in it is followed, and nothing is unpacked.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import InputError
+from toolkit.kinetics.table import read_table
+from toolkit.kinetics.tree import SourceFile, list_source, open_content
+from toolkit.manifest import (
+    RELEASED,
+    STATUSES,
+    ManifestRow,
+    count_clips,
+    read_manifest,
+    sample_sha256,
+)
+from toolkit.progress import StartStage
+from toolkit.release.findings import Audit, Finding, sort_findings
+from toolkit.release.layout import find_damage, hash_parts, read_parts, read_safe_index
+from toolkit.release.provenance import (
+    DATA,
+    MANIFEST,
+    PROVENANCE,
+    config_hashes,
+    read_statement,
+    release_name,
+    statement_counts,
+    subject_digests,
+)
+from toolkit.release.pseudonyms import Pseudonyms
+from toolkit.release.sums import SUMS, hash_file, list_files, read_sums
+from toolkit.shards import Part, index_path
+
+CARD = "README.md"
+_REQUIRED = (CARD, MANIFEST, PROVENANCE, SUMS)
+
+
+@dataclass(frozen=True)
+class _Release:
+    """A folder, and what it says of itself; empty where it says nothing that can be read."""
+
+    folder: Path
+    files: Collection[str]
+    sums: Mapping[str, str]
+    statement: Mapping[str, Any]
+    rows: Mapping[str, ManifestRow]
+
+    @cached_property
+    def subjects(self) -> dict[str, str]:
+        return subject_digests(self.statement) if self.statement else {}
+
+    @cached_property
+    def clips_by_digest(self) -> dict[str, str]:
+        return {row.sample_sha256: row.clip_id for row in self.rows.values()}
+
+
+def audit(folder: Path, clip_id: str | None = None, progress: StartStage | None = None) -> Audit:
+    """Check a release, or what one clip of it rests on: its row, its shard, and how it was made.
+
+    Args:
+        folder: of the release.
+        clip_id: published id.
+        progress: told of each shard that was read.
+
+    Raises:
+        InputError: there is no such folder, or no manifest with such a clip.
+    """
+    plain, strange = list_files(folder)
+    findings = [Finding("extra_file", "", name, what) for name, what in strange.items()]
+    release = _read_release(folder, plain, findings)
+    if clip_id is not None and clip_id not in release.rows:
+        raise InputError(
+            f"{folder}: it has no manifest with a clip {clip_id}: name a published id, or audit all"
+        )
+    rows = tuple(row for row in release.rows.values() if clip_id in (None, row.clip_id))
+    findings += _check_listing(release)
+    findings += _check_statement(release)
+    for name in plain:
+        if not name.startswith(f"{DATA}/"):
+            findings += _check_file(release, name)
+    tars = [name for name in plain if name.startswith(f"{DATA}/") and name.endswith(".tar")]
+    if clip_id is not None:
+        tars = [name for name in tars if name in {f"{DATA}/{row.shard}" for row in rows}]
+    seen: set[str] = set()
+    advance = progress("audit", len(tars)) if progress else lambda _: None
+    for tar in tars:
+        findings += _check_shard(release, tar, seen)
+        advance(1)
+    findings += _check_rows(rows, seen, _names_of_checks(release))
+    return Audit(
+        name=release_name(release.statement) if release.statement else "",
+        digest=hash_file(folder / SUMS) if SUMS in plain else "",
+        rows=rows,
+        counts=count_clips(release.rows.values()),
+        num_shards=len(tars),
+        findings=sort_findings(f for f in findings if clip_id is None or f.clip in ("", clip_id)),
+    )
+
+
+def _read_release(folder: Path, files: Collection[str], findings: list[Finding]) -> _Release:
+    def read(name: str, kind: str, reader: Callable[[Path], Any], path: Path) -> Any:  # noqa: ANN401
+        if name in files:  # else the listing tells
+            try:
+                return reader(path)
+            except InputError as error:
+                findings.append(Finding(kind, "", name, str(error)))
+        return {}
+
+    rows = read(MANIFEST, "changed_manifest", read_manifest, folder / MANIFEST)
+    if any(row.clip_id >= other.clip_id for row, other in pairwise(rows)):
+        detail = "its rows are not sorted by clip_id, each clip once"
+        findings.append(Finding("changed_manifest", "", MANIFEST, detail))
+    return _Release(
+        folder,
+        files,
+        read(SUMS, "changed_file", read_sums, folder),
+        read(PROVENANCE, "changed_provenance", read_statement, folder),
+        {row.clip_id: row for row in rows},
+    )
+
+
+def _check_listing(release: _Release) -> Iterator[Finding]:
+    """Compare the files that are there with those that the release names."""
+    shards = {f"{DATA}/{row.shard}" for row in release.rows.values() if row.shard}
+    needed = shards | {index_path(Path(shard)).as_posix() for shard in shards} | {MANIFEST}
+    named = {
+        SUMS: release.sums.keys(),
+        PROVENANCE: release.subjects.keys(),
+        MANIFEST: needed - {MANIFEST},
+        "every release": _REQUIRED,
+    }
+    for name in sorted(set().union(*named.values()) - set(release.files)):
+        who = ", ".join(record for record, names in named.items() if name in names)
+        yield Finding("missing_file", "", name, f"named by {who}")
+    for name in release.files:
+        is_subject = name == MANIFEST or name.startswith(f"{DATA}/")
+        if release.sums and name not in release.sums and name != SUMS:
+            yield Finding("extra_file", "", name, f"{SUMS} does not name it")
+        elif release.statement and is_subject and name not in release.subjects:
+            kind, file = (
+                ("changed_provenance", PROVENANCE) if name in needed else ("extra_file", name)
+            )
+            yield Finding(kind, "", file, f"the provenance does not name {name}")
+
+
+def _check_statement(release: _Release) -> Iterator[Finding]:
+    """Compare what the provenance says of the clips with the manifest."""
+    if not release.statement:
+        return
+    says = statement_counts(release.statement)
+    for name, count in count_clips(release.rows.values()).items():
+        if says.get(name) != count:
+            detail = f"{name}: {count} in the manifest, {says.get(name)} in the provenance"
+            yield Finding("wrong_counts", "", PROVENANCE, detail)
+    hashes = config_hashes(release.statement)
+    links = {link for row in release.rows.values() for link in row.chain}
+    for stage, config in sorted({(link.stage, link.config_hash) for link in links}):
+        if hashes.get(stage) != config:
+            detail = f"{stage}: configuration {config} in the manifest, not {hashes.get(stage)}"
+            yield Finding("changed_provenance", "", PROVENANCE, detail)
+
+
+def _check_file(release: _Release, name: str, index_says: str = "") -> Iterator[Finding]:
+    """Compare a file's digest with each record of it.
+
+    Whoever edits a file can compute SHA256SUMS again, so these are believed least.
+    """
+    records = {
+        SUMS: release.sums.get(name),
+        PROVENANCE: release.subjects.get(name),
+        "its index": index_says,
+    }
+    actual = hash_file(release.folder / name)
+    wrong = {who: sha256 for who, sha256 in records.items() if sha256 and sha256 != actual}
+    if not wrong:
+        return
+    detail = f"{name} has sha256 {_short(actual)}, but " + " and ".join(
+        f"{who} says {_short(sha256)}" for who, sha256 in wrong.items()
+    )
+    if list(wrong) == [PROVENANCE] and index_says:
+        yield Finding("changed_provenance", "", PROVENANCE, detail)
+    elif list(wrong) == [SUMS] and name in release.subjects:
+        yield Finding("changed_file", "", SUMS, detail)
+    else:
+        changed = {MANIFEST: "changed_manifest", PROVENANCE: "changed_provenance"}
+        kind = "changed_shard" if name.startswith(f"{DATA}/") else changed.get(name, "changed_file")
+        yield Finding(kind, "", name, detail)
+
+
+def _short(sha256: str) -> str:
+    return f"{sha256[:16]}…"
+
+
+def _check_shard(release: _Release, tar: str, seen: set[str]) -> Iterator[Finding]:
+    """Check a tar, its index and all its samples; adds the clips that are in it to ``seen``."""
+    shard, index_name = release.folder / tar, index_path(Path(tar)).as_posix()
+    index, faults = None, []
+    if index_name in release.files:
+        faults = list(_check_file(release, index_name))
+        try:
+            index = read_safe_index(shard)
+        except InputError as error:
+            faults.append(Finding("changed_shard", "", index_name, str(error)))
+    faults += _check_file(release, tar, index.sha256 if index and not faults else "")
+    parts: list[Part] = []
+    try:
+        parts.extend(read_parts(shard))
+    except Exception as error:  # noqa: BLE001 - a hostile tar finds many ways to fail: each is a finding
+        faults.append(Finding("changed_shard", "", tar, str(error) or type(error).__name__))
+        parts = list(hash_parts(shard, index.parts)) if index else parts
+    faults += [Finding("changed_shard", key, tar, what) for key, what in find_damage(shard, parts)]
+    if index and not faults and (index.size, index.parts) != (shard.stat().st_size, tuple(parts)):
+        faults.append(Finding("changed_shard", "", index_name, "it does not describe its tar"))
+    yield from faults
+    for key, group in groupby(parts, key=lambda part: part.key):
+        sha256 = sample_sha256({part.extension: part.sha256 for part in group})
+        yield from _check_sample(release, tar, key, sha256, seen)
+
+
+def _check_sample(
+    release: _Release, tar: str, key: str, sha256: str, seen: set[str]
+) -> Iterator[Finding]:
+    row = release.rows.get(key)
+    if row is None:
+        yield Finding("unnamed_clip", key, tar, "the manifest has no such clip")
+    elif row.status != RELEASED:
+        yield Finding("unreleased_clip", key, tar, f"{row.status}: {row.reason}")
+    elif f"{DATA}/{row.shard}" != tar:
+        yield Finding("unnamed_clip", key, tar, f"the manifest has it in {row.shard}")
+    else:
+        seen.add(key)
+        if sha256 == row.sample_sha256:
+            return
+        if other := release.clips_by_digest.get(sha256):
+            yield Finding("swapped_sample", key, tar, f"it has the sample of {other}")
+        else:
+            detail = f"sample_sha256 is {_short(sha256)}, not {_short(row.sample_sha256)}"
+            yield Finding("changed_sample", key, tar, detail)
+
+
+def _names_of_checks(release: _Release) -> set[str]:
+    """Return the checks that any released clip had: every other one must have had them."""
+    released = (row for row in release.rows.values() if row.status == RELEASED)
+    return {check.name for row in released for check in row.checks}
+
+
+def _check_rows(
+    rows: Iterable[ManifestRow], seen: Collection[str], names: Collection[str]
+) -> Iterator[Finding]:
+    """Check what the manifest says of each clip; ``names`` are the checks that it must have had."""
+    for row in rows:
+        if row.status not in STATUSES:
+            detail = f"its status is {row.status!r}, none of {', '.join(STATUSES)}"
+            yield Finding("changed_manifest", row.clip_id, MANIFEST, detail)
+        elif row.status != RELEASED and (row.shard or row.sample_sha256):
+            detail = f"{row.status}, but the manifest gives it a place in a shard"
+            yield Finding("unreleased_clip", row.clip_id, MANIFEST, detail)
+        elif row.status == RELEASED:
+            if row.clip_id not in seen:
+                tar = f"{DATA}/{row.shard}"
+                yield Finding("missing_clip", row.clip_id, tar, "its shard does not hold it")
+            if fault := _find_failed_check(row, names):
+                yield Finding("failed_check", row.clip_id, MANIFEST, fault)
+
+
+def _find_failed_check(row: ManifestRow, names: Collection[str]) -> str:
+    """Return why a clip must not have been released; empty where it might."""
+    if not row.checks:
+        return "no check is recorded"
+    missing = set(names) - {check.name for check in row.checks}
+    failed = {
+        check.name for check in row.checks if not (check.passed and check.value <= check.limit)
+    }
+    return f"not passed: {', '.join(sorted(missing | failed))}" if missing or failed else ""
+
+
+def audit_sources(
+    folder: Path,
+    sources: Path,
+    root: Path,
+    pseudonyms: Pseudonyms,
+    clip_id: str | None = None,
+    progress: StartStage | None = None,
+) -> list[Finding]:
+    """Compare the source files of released clips with the digests that the manifest has of them.
+
+    A finding names a row of ``sources``, not the file: else it would lead from a published id to
+    its source.
+
+    Args:
+        folder: of the release.
+        sources: the table of the sources (``toolkit.kinetics.table``).
+        root: the folder or tar that the table's paths are relative to.
+        pseudonyms: with the key of the release.
+        clip_id: published id of the only clip to look at; None for all.
+        progress: told of each clip.
+
+    Raises:
+        InputError: manifest, table or root cannot be read.
+    """
+    rows = [row for row in read_manifest(folder / MANIFEST) if row.status == RELEASED]
+    rows = [row for row in rows if clip_id in (None, row.clip_id)]
+    source = list_source(root)
+    files = {(file.path, file.member): file for file in source.files}
+    places = defaultdict(list)
+    for number, entry in enumerate(read_table(sources)):
+        if entry.clip_id and entry.path:
+            file = files.get((entry.path, entry.member))
+            places[pseudonyms.publish(entry.clip_id)].append((number, file))
+    findings = []
+    advance = progress("sources", len(rows)) if progress else lambda _: None
+    for row in rows:
+        faults = {
+            number: _compare_source(source.root, file, row.source_digest, pseudonyms)
+            for number, file in places[row.clip_id]
+        }
+        if all(faults.values()):
+            detail = "; ".join(f"row {number}: {fault}" for number, fault in faults.items())
+            detail = detail or "no row of the table has this clip and a file"
+            findings.append(Finding("changed_source", row.clip_id, sources.name, detail))
+        advance(1)
+    return findings
+
+
+def _compare_source(
+    root: Path, file: SourceFile | None, digest: str, pseudonyms: Pseudonyms
+) -> str:
+    """Return what is wrong with a source file; empty if nothing is."""
+    if file is None:
+        return "its file is not there"
+    if file.problem:
+        return f"its file is {file.problem}"
+    try:
+        with open_content(root, file) as content:
+            sha256 = hash_file(content)
+    except (InputError, OSError) as error:
+        return f"its file cannot be read ({type(error).__name__})"
+    return "" if pseudonyms.digest(sha256) == digest else "its file has other content"
