@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.actors_clip import decoded, panned, true_people
 from tests.videos import write_video
-from toolkit import models
-from toolkit.anonymize import anonymize
+from toolkit import backends, models
+from toolkit.anonymize import Stages, anonymize, empty_scene
 from toolkit.qa.checks import load_limits
 from toolkit.video import decode
 
@@ -196,6 +197,28 @@ def test_what_only_the_checks_would_find_is_removed_first(actor, tmp_path):
     for shown_HWC in decode(tmp_path / "out.mp4", None).frames:
         place_HWC = shown_HWC[40:58, 330:344]
         assert np.abs(place_HWC - wall_HWC).mean() < np.abs(portrait_HWC - wall_HWC).mean() / 3
+
+
+@pytest.mark.parametrize("camera_moves", [False, True])
+def test_who_never_moves_is_found_in_the_empty_scene(actor, camera_moves):
+    """Somebody small beside the actor, in no mask: removed too, unless the camera moves."""
+    frames_THWC, masks_THW = actor.frames_THWC[:8].copy(), actor.masks_THW[:8]
+    somebody_HWC = cv2.resize(frames_THWC[0], (86, 48), interpolation=cv2.INTER_AREA)
+    frames_THWC[:, 120:168, 260:346] = somebody_HWC
+    if camera_moves:
+        frames_THWC, masks_THW = panned(frames_THWC), panned(masks_THW)
+    people, steps = true_people(masks_THW), {"inpaint": backends.get("inpaint", "navier_stokes")}
+    stages = Stages(lambda _name, _num_frames: lambda _num_done: None)
+    more, empty = empty_scene(decoded(frames_THWC), people, steps, stages)
+    assert len(empty) == 8
+    if camera_moves:
+        assert more is people
+    else:
+        assert all(mask_HW[132:166, 318:330].all() for mask_HW in more.masks)
+        change_HWC = np.abs(
+            empty[4][132:166, 318:330].astype(int) - frames_THWC[4, 132:166, 318:330]
+        )
+        assert change_HWC.mean() > 15
 
 
 def test_one_portrait_frame_keeps_its_shape(actor, run_m2m, tmp_path):
