@@ -1,5 +1,5 @@
 # make setup      make .venv and install what the toolkit needs
-# make demo       anonymise a synthetic clip, or your own with CLIP=path
+# make demo       build and audit a small release of synthetic actors; with CLIP=path, one clip of yours
 # make test       lint, then every test that takes less than 20 s
 # make test-slow  the other tests
 # make lint       ruff and mypy
@@ -52,13 +52,28 @@ debian-packages:
 models: setup
 	$(BIN)/m2m models fetch --profile offline
 
-demo/actor.mp4: | models
-	@mkdir -p demo
-	$(BIN)/m2m actors demo $@
+# The build on a few synthetic actors, as a user would do it: a project folder, clips, dvc repro.
+PROJECT := demo/project
+RELEASE := release/m2m-kinetics
+IN_PROJECT := cd $(PROJECT) && PATH="$(CURDIR)/$(BIN):$$PATH"
 
-demo: models $(if $(CLIP),,demo/actor.mp4)
+ifeq ($(CLIP),)
+demo: models
+	@mkdir -p $(PROJECT)/keys $(PROJECT)/source
+	@cp -r dvc.yaml pipelines $(PROJECT)/ && cp params/tiny.yaml $(PROJECT)/params.yaml
+	@test -d $(PROJECT)/.dvc || ($(IN_PROJECT) && git init --quiet && dvc init --quiet && \
+		dvc config core.analytics false)
+	@test -s $(PROJECT)/keys/clip_ids.key || $(BIN)/python -c \
+		'import secrets; print(secrets.token_hex(32))' > $(PROJECT)/keys/clip_ids.key
+	$(BIN)/m2m actors generate $(PROJECT)/source --clips 4 --classes 2
+	$(IN_PROJECT) dvc repro
+	$(IN_PROJECT) m2m audit $(RELEASE) --source source --table data/ingest.parquet \
+		--key keys/clip_ids.key --html audit.html
+	@echo 'The release is $(PROJECT)/$(RELEASE), and what the audit found $(PROJECT)/audit.html'
+else
+demo: models
 	@mkdir -p demo && rm -rf demo/anonymized.mp4 demo/report.json demo/inspect
-	@code=0; $(BIN)/m2m anonymize '$(or $(CLIP),demo/actor.mp4)' demo/anonymized.mp4 \
+	@code=0; $(BIN)/m2m anonymize '$(CLIP)' demo/anonymized.mp4 \
 		--report demo/report.json --inspect demo/inspect || code=$$?; \
 	case $$code in \
 		0) echo 'Verdict: released. The clip is demo/anonymized.mp4' ;; \
@@ -67,6 +82,7 @@ demo: models $(if $(CLIP),,demo/actor.mp4)
 	esac; \
 	echo 'The report is demo/report.json; contact sheet and side-by-side video:'; \
 	ls -d demo/inspect/*
+endif
 
 test: models lint
 	$(PYTEST) -m 'not slow'

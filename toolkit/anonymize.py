@@ -78,7 +78,7 @@ class Report:
 class Stages:
     """Times the stages of a run and shows their progress."""
 
-    start: StartStage
+    start: StartStage = lambda _name, _num_frames: lambda _num_done: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -281,30 +281,58 @@ def draw_people(
         steps: kind of a backend to the backend (``toolkit.backends.get``).
         stages: times the steps.
     """
-    frames = clip.frames
-    height, width = frames.frame_shape[:2]
-    camera = Camera.for_frame(width, height, clip.pixel_aspect)
+    motions = recover_people(clip, people, steps, stages)
+    result, coverage = render_people(clip, motions, background, steps, stages)
+    return Anonymized(clip, people, background, motions, coverage, result)
+
+
+def recover_people(
+    clip: DecodedClip, people: People, steps: Mapping[str, Any], stages: Stages
+) -> list[BodyMotion]:
+    """Recover how each person moves who is surely one."""
+    motions = []
     with stages.stage("recover", len(people.tracks)) as advance:
-        recoverer, motions = steps["recover"](), []
+        recoverer = steps["recover"]()
         for track in people.tracks:
             if track.is_sure:
-                motion = recoverer.recover(track, camera, float(clip.timing.fps))
+                motion = recoverer.recover(track, _camera_of(clip), float(clip.timing.fps))
                 motions += [motion] if motion is not None else []
             advance(1)
-    result, coverage = FrameStore(frames.frame_shape), FrameStore((height, width))
-    with stages.stage("render", len(frames)) as advance:
+    return motions
+
+
+def render_people(
+    clip: DecodedClip,
+    motions: Sequence[BodyMotion],
+    background: FrameStore,
+    steps: Mapping[str, Any],
+    stages: Stages,
+) -> tuple[FrameStore, FrameStore]:
+    """Draw bodies over a background.
+
+    Returns:
+        The frames [T, H, W, 3] uint8 RGB, and the alpha of the meshes [T, H, W] uint8.
+    """
+    height, width = clip.frames.frame_shape[:2]
+    result, coverage = FrameStore(clip.frames.frame_shape), FrameStore((height, width))
+    with stages.stage("render", len(clip.frames)) as advance:
         renderer: Renderer | None = None
-        for meshes, empty in zip(
-            meshes_of_frames(steps["body"](), motions, len(frames)), background, strict=True
-        ):
+        frames = meshes_of_frames(steps["body"](), motions, len(background)) if motions else None
+        for empty in background:
+            meshes = next(frames) if frames else []
             picture = np.zeros((height, width, 4), np.uint8)
             if meshes:
-                renderer = renderer or steps["render"](camera)
+                renderer = renderer or steps["render"](_camera_of(clip))
                 picture, _ = renderer.render(meshes)
             result.append(composite(picture, empty))
             coverage.append(np.ascontiguousarray(picture[..., 3]))
             advance(1)
-    return Anonymized(clip, people, background, motions, coverage, result)
+    return result, coverage
+
+
+def _camera_of(clip: DecodedClip) -> Camera:
+    height, width = clip.frames.frame_shape[:2]
+    return Camera.for_frame(width, height, clip.pixel_aspect)
 
 
 def meshes_of_frames(

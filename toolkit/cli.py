@@ -20,6 +20,7 @@ from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
 from toolkit.kinetics import cli as kinetics_cli
 from toolkit.release import cli as release_cli
+from toolkit.stages import cli as stages_cli
 
 EXIT_FAILURE = 1
 EXIT_QUARANTINED = 3
@@ -29,6 +30,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.add_typer(models_cli.app, name="models")
 app.add_typer(actors_cli.app, name="actors")
 app.add_typer(kinetics_cli.app, name="sources")
+app.command()(stages_cli.retry)
 
 
 def _print_version(wanted: bool) -> None:

@@ -58,7 +58,7 @@ encoding moves scores: near the limits by 0.06 down and 0.02 up. With 0.8, a bed
 check let pass was removed too, and the clip failed for a shadow."""
 _SHARES = {"unresolved_people"}
 """Checks of how many frames, not of the worst one."""
-_SIGNS = {"faces": "face", "hands": "hand", "people": "person", "small_people": "tile"}
+SIGNS = {"faces": "face", "hands": "hand", "people": "person", "small_people": "tile"}
 """Checks of what detectors see of the released frames, by the kind of sign."""
 
 
@@ -191,7 +191,7 @@ def check_frame(
     signs = _look(shown, watchers, index)
     scores = {
         name: max((sign.score for sign in signs if sign.kind == kind), default=0.0)
-        for name, kind in _SIGNS.items()
+        for name, kind in SIGNS.items()
     }
     return {
         "surviving_pixels": surviving_share(source, shown(index), core, coverage),
@@ -224,7 +224,7 @@ def find_suspects(
         advance: called with the number of frames just finished.
     """
     watchers = Watchers(background.frame_shape, pixel_aspect)
-    lowest = {kind: _SUSPECT_SHARE * limits[name] for name, kind in _SIGNS.items()}
+    lowest = {kind: _SUSPECT_SHARE * limits[name] for name, kind in SIGNS.items()}
     suspects: list[Evidence] = []
     for signs in map_frames(
         lambda index: _look(background.__getitem__, watchers, index), len(background)

@@ -14,7 +14,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -42,6 +42,13 @@ class Sample:
 
     key: str
     parts: Mapping[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the sample (``sample_sha256``)."""
+        return sample_sha256(
+            {name: hashlib.sha256(content).hexdigest() for name, content in self.parts.items()}
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,24 @@ class ShardIndex:
     def keys(self) -> list[str]:
         """The samples, in the order of the tar."""
         return [key for key, _ in groupby(part.key for part in self.parts)]
+
+    @property
+    def sample_digests(self) -> dict[str, str]:
+        """The digest of each sample (``sample_sha256``)."""
+        return {
+            key: sample_sha256({part.extension: part.sha256 for part in parts})
+            for key, parts in groupby(self.parts, key=lambda part: part.key)
+        }
+
+
+def sample_sha256(digests: Mapping[str, str]) -> str:
+    """Return the digest of a sample: sha256 of a line ``EXT SHA256`` for each part, sorted.
+
+    Args:
+        digests: extension to the sha256 of the part.
+    """
+    lines = "".join(f"{extension} {digest}\n" for extension, digest in sorted(digests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def shard_name(split: str, number: int, num_shards: int) -> str:
@@ -106,11 +131,28 @@ def write_shard(shard: Path, samples: Iterable[Sample]) -> ShardIndex:
                     )
                 for extension, content in sorted(sample.parts.items()):
                     parts.append(_add(tar, shard, sample.key, extension, content))
-        with partial.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        index = ShardIndex(sha256, partial.stat().st_size, tuple(parts))
-        with write_output(index_path(shard)) as partial_index:
-            partial_index.write_text(json.dumps(asdict(index), indent=1) + "\n", encoding="utf-8")
+        return _write_index(shard, partial, parts)
+
+
+def write_index(shard: Path) -> ShardIndex:
+    """Write the index of a tar that is there, from the tar.
+
+    Raises:
+        ShardError: it is no shard.
+    """
+    parts = [
+        Part(key, extension, offset, len(content), hashlib.sha256(content).hexdigest())
+        for key, extension, content, offset in _read_parts(shard)
+    ]
+    return _write_index(shard, shard, parts)
+
+
+def _write_index(shard: Path, content: Path, parts: Sequence[Part]) -> ShardIndex:
+    with content.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    index = ShardIndex(sha256, content.stat().st_size, tuple(parts))
+    with write_output(index_path(shard)) as partial:
+        partial.write_text(json.dumps(asdict(index), indent=1) + "\n", encoding="utf-8")
     return index
 
 
@@ -152,16 +194,21 @@ def read_shard(shard: Path) -> Iterator[Sample]:
     Raises:
         ShardError: it is no tar, or holds something that is no part of a sample.
     """
+    for key, parts in groupby(_read_parts(shard), key=lambda part: part[0]):
+        yield Sample(key, {extension: content for _, extension, content, _ in parts})
+
+
+def _read_parts(shard: Path) -> Iterator[tuple[str, str, bytes, int]]:
+    """Yield key, extension, content, and the byte that it begins at."""
     check_source(shard)
     try:
         with tarfile.open(shard, "r:") as tar:
-            for key, parts in groupby(_read_parts(tar, shard), key=lambda part: part[0]):
-                yield Sample(key, {extension: content for _, extension, content in parts})
+            yield from _read_members(tar, shard)
     except tarfile.TarError as error:
         raise ShardError(f"{shard} is no tar, or is cut off ({error}): fetch it again") from error
 
 
-def _read_parts(tar: tarfile.TarFile, shard: Path) -> Iterator[tuple[str, str, bytes]]:
+def _read_members(tar: tarfile.TarFile, shard: Path) -> Iterator[tuple[str, str, bytes, int]]:
     seen: set[str] = set()
     last_key = ""
     for member in tar:
@@ -179,7 +226,7 @@ def _read_parts(tar: tarfile.TarFile, shard: Path) -> Iterator[tuple[str, str, b
         content = file.read() if file else b""
         if len(content) != member.size:
             raise tarfile.ReadError(f"{member.name} ends early")
-        yield key, extension, content
+        yield key, extension, content, member.offset_data
     with shard.open("rb") as end:
         end.seek(tar.offset)
         if end.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:

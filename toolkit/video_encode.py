@@ -20,7 +20,8 @@ from toolkit.video_rgb import EXACT_SCALING
 # No B-frames: frames are stored in the order they are shown, so that the stamps of the file are the
 # true ones for every reader, at variable frame rates too. No macroblock tree: x264 (core 165) reads
 # memory there that it has never written, and its bytes then differ from run to run.
-_X264_OPTIONS = {"preset": "medium", "crf": "18", "bf": "0", "mbtree": "0"}
+_X264_OPTIONS = {"preset": "medium", "bf": "0", "mbtree": "0"}
+_CRF = 18
 _NUM_THREADS = 4  # fixed, because x264's bytes depend on it
 _MOVIE_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
 _BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT
@@ -28,7 +29,11 @@ _SPC_SMPTE170M, _PRIMARIES_BT709, _TRANSFER_BT709 = 6, 1, 1  # H.273, tables 2 t
 
 
 def encode(
-    frames: Iterable[NDArray[Any]], path: Path, timing: Timing, pixel_aspect: float = 1.0
+    frames: Iterable[NDArray[Any]],
+    path: Path,
+    timing: Timing,
+    pixel_aspect: float = 1.0,
+    crf: int = _CRF,
 ) -> None:
     """Write ``frames`` as H.264 yuv420p in an MP4 file: picture only, no metadata.
 
@@ -40,6 +45,7 @@ def encode(
         path: Overwritten; ``toolkit.files.write_output`` makes it appear whole or not at all.
         timing: When each frame is shown; kept exactly.
         pixel_aspect: Width / height of one pixel as displayed.
+        crf: x264's constant rate factor: 18 looks like the source, less is nearer to it.
 
     Raises:
         OSError: ``path`` cannot be written; ``write_output`` says so in one line.
@@ -49,7 +55,7 @@ def encode(
         with av.open(f"file:{path}", "w", format="mp4", options=_MOVIE_OPTIONS) as container:
             encoder: _Encoder | None = None
             for frame_HWC, pts in zip(frames, timing.pts_T, strict=True):
-                encoder = encoder or _Encoder(container, frame_HWC.shape, timing, pixel_aspect)
+                encoder = encoder or _Encoder(container, frame_HWC.shape, timing, pixel_aspect, crf)
                 encoder.write(frame_HWC, pts)
             if encoder:
                 encoder.finish()
@@ -68,6 +74,7 @@ class _Encoder:
         shape: tuple[int, ...],
         timing: Timing,
         pixel_aspect: float,
+        crf: int,
     ) -> None:
         self._container = container
         self._time_base = timing.time_base
@@ -76,7 +83,7 @@ class _Encoder:
         self._stream = container.add_stream(
             "libx264",
             rate=timing.fps.limit_denominator(10_000),
-            options=_X264_OPTIONS,
+            options=_X264_OPTIONS | {"crf": str(crf)},
             width=shape[1],
             height=shape[0],
             pix_fmt="yuv420p",

@@ -1,5 +1,6 @@
 """Tasks on the cores of this machine: one process each, replaced when it dies."""
 
+import ctypes
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from toolkit.execute import Outcome, Result, Task
 _MAX_ATTEMPTS = 2
 _WAITING = 2
 """Tasks ready for each worker, beside the one it works on."""
+_PR_SET_PDEATHSIG = 1
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -91,6 +93,7 @@ class LocalExecutor:
 def _begin(shares: Any, cores: Sequence[int]) -> None:  # noqa: ANN401 - a queue of any context
     """Take a share of the cores, so that workers' threads are as many as cores are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops us
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nor do we outlive a killed parent
     share = cores if shares.empty() else shares.get()
     os.sched_setaffinity(0, share)
     for name in _THREAD_VARIABLES:

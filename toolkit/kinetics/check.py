@@ -70,23 +70,45 @@ def check_sources(
         InputError: a path is not what it should be; one line that says what to do.
     """
     _check_out(out, reference_path)
-    annotations, rejected = read_annotations(annotation_paths)
     reference = read_table(reference_path) if reference_path else []
+    journal = out.with_name(f"{out.name}.journal")
+    with write_output(out) as partial:
+        rows, num_others = find_clips(path, annotation_paths, journal, start_stage)
+        compare(rows, reference)
+        write_table(rows, partial)
+    journal.unlink(missing_ok=True)
+    return rows, num_others
+
+
+def find_clips(
+    path: Path, annotation_paths: Sequence[Path], journal: Path, start_stage: StartStage
+) -> tuple[list[Row], int]:
+    """Look at a source whole and compare it with its annotations.
+
+    Args:
+        path: a folder or a tar.
+        annotation_paths: tables; none if each file is a clip of the label that its folder names.
+        journal: keeps what was found of each file; files that are as it says are not looked at
+            again.
+        start_stage: ``toolkit.progress``.
+
+    Returns:
+        A row a clip, sorted, and how many files are no videos by their names.
+
+    Raises:
+        InputError: a path is not what it should be; one line that says what to do.
+    """
+    annotations, rejected = read_annotations(annotation_paths)
     source = list_source(path)
     if not source.files and not annotation_paths:
         raise InputError(f"{path} holds no clip: name a folder with clips, in label/clip.mp4")
-    journal = out.with_name(f"{out.name}.journal")
-    with write_output(out) as partial:
-        looks = look_at_all(source, journal, start_stage("look", len(source.files)))
-        if annotation_paths:
-            rows = [*match(annotations, source, looks), *map(_reject, rejected)]
-        else:
-            rows = [_take(file, look) for file, look in zip(source.files, looks, strict=True)]
-        mark_duplicates(rows)
-        compare(rows, reference)
-        rows.sort(key=lambda row: (row.clip_id or "", row.path or "", row.member or ""))
-        write_table(rows, partial)
-    journal.unlink(missing_ok=True)
+    looks = look_at_all(source, journal, start_stage("look", len(source.files)))
+    if annotation_paths:
+        rows = [*match(annotations, source, looks), *map(_reject, rejected)]
+    else:
+        rows = [_take(file, look) for file, look in zip(source.files, looks, strict=True)]
+    mark_duplicates(rows)
+    rows.sort(key=lambda row: (row.clip_id or "", row.path or "", row.member or ""))
     return rows, source.num_others
 
 

@@ -47,7 +47,7 @@ class Row:
 
 def write_table(rows: Sequence[Row], path: Path) -> None:
     """Write rows in the order given."""
-    pa, pq = _import_pyarrow()
+    pa, pq = import_pyarrow()
     schema = _make_schema(pa).with_metadata({_HASH_METHOD_KEY: HASH_METHOD})
     pq.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema), path)
 
@@ -58,7 +58,7 @@ def read_table(path: Path) -> list[Row]:
     Raises:
         InputError: it is something else, or was written by another version of the hash.
     """
-    pa, pq = _import_pyarrow()
+    pa, pq = import_pyarrow()
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -88,7 +88,12 @@ def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module
     return pa.schema([(field.name, types.get(field.name, pa.string())) for field in fields(Row)])
 
 
-def _import_pyarrow() -> tuple[Any, Any]:
+def import_pyarrow() -> tuple[Any, Any]:
+    """Return the modules pyarrow and pyarrow.parquet, which are heavy and belong to an extra.
+
+    Raises:
+        BackendError: they are not installed; the line says how to.
+    """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

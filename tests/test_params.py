@@ -1,0 +1,97 @@
+"""params.yaml is read by one module, which names what is wrong with it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from toolkit import backends
+from toolkit.config import load_profile
+from toolkit.errors import ConfigError
+from toolkit.params import read_params
+
+
+def _write(root: Path, tmp_path: Path, **changes: Any) -> Path:
+    values = yaml.safe_load((root / "params.yaml").read_text("utf-8"))
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values | changes), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "params/tiny.yaml"])
+def test_what_ships_is_valid(root: Path, name: str) -> None:
+    """And names backends that exist."""
+    params = read_params(root / name)
+    load_profile(params.profile)
+    for release in params.releases.values():
+        assert release.body is None or release.body in backends.names("body")
+
+
+def test_both_have_one_shape(root: Path) -> None:
+    """The same keys, but for releases that the small one leaves out."""
+    paper, tiny = (
+        yaml.safe_load((root / name).read_text("utf-8"))
+        for name in ("params.yaml", "params/tiny.yaml")
+    )
+    assert tiny.pop("releases").items() <= paper.pop("releases").items()
+    assert {
+        key: set(value) if isinstance(value, dict) else None for key, value in tiny.items()
+    } == {key: set(value) if isinstance(value, dict) else None for key, value in paper.items()}
+
+
+def test_the_papers_values(root: Path) -> None:
+    """432x240 (section 3.2), and every variant of Tables 2 to 4."""
+    params = read_params(root / "params.yaml")
+    assert (params.standardize.width, params.standardize.height) == (432, 240)
+    assert set(params.releases) == {
+        "kinetics-150",
+        "m2m-kinetics",
+        "m2m-kinetics-male",
+        "m2m-kinetics-female",
+        "m2m-kinetics-noinpaint",
+        "nohuman-kinetics",
+    }
+
+
+def test_what_shows_people_is_not_packed_unless_asked(root: Path) -> None:
+    """Of both files."""
+    for name in ("params.yaml", "params/tiny.yaml"):
+        for release in read_params(root / name).releases.values():
+            assert not (release.shows_people and release.pixels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"clips_per_shard": 0}, "clips_per_shard: .*got 0"),
+        ({"standardize": {"width": 431, "height": 240}}, "standardize.width: .*must be even.*431"),
+        ({"source": {"path": "../kinetics"}}, "source.path: .*inside the project folder"),
+        ({"source": {"path": "/kinetics"}}, "source.path: .*inside the project folder"),
+        ({"colour": "red"}, "colour: "),
+        ({"run": {"workers": None, "max_failed_fraction": 2}}, "run.max_failed_fraction: .*got 2"),
+        ({"releases": {"M2M": {"scene": "empty", "body": None, "pixels": True}}}, "releases.M2M"),
+        ({"classes": {"method": "best"}}, "classes.method: .*'all'.*got 'best'"),
+    ],
+)
+def test_a_wrong_value_is_named(
+    root: Path, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    """Key, rule and value, in one line."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_params(_write(root, tmp_path, **changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "a: !!python/object:os.system {}"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    """Empty, a list, no YAML, and YAML that would make an object."""
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="correct it"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_no_file_says_where_to_be(tmp_path: Path) -> None:
+    """A user in the wrong folder."""
+    with pytest.raises(ConfigError, match="run this in a project folder"):
+        read_params(tmp_path / "params.yaml")

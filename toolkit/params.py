@@ -1,0 +1,145 @@
+"""params.yaml: what a project builds, and how; this module is its only reader.
+
+Every value is checked when it is read. What decides a result goes into the ``config_hash`` of the
+stages that use it; how the work is done (``run``) does not.
+"""
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from toolkit.errors import ConfigError
+
+PARAMS = "params.yaml"
+
+
+def _check_local(path: PurePosixPath) -> PurePosixPath:
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError("must lie inside the project folder: copy or link it there")
+    return path
+
+
+def _check_even(side: int) -> int:
+    if side % 2:
+        raise ValueError("must be even, because H.264 stores colour at half size")
+    return side
+
+
+LocalPath = Annotated[PurePosixPath, AfterValidator(_check_local)]
+Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_check_even)]
+ReleaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Values):
+    """Where the clips come from.
+
+    Attributes:
+        path: a folder of clips or of tars; not a place outside the project.
+        annotations: a folder in it, of tables as Kinetics has them (CSV); None: every file
+            LABEL/CLIP is a clip.
+    """
+
+    path: LocalPath
+    annotations: LocalPath | None = None
+
+
+class Classes(_Values):
+    """Which classes are kept: all of them."""
+
+    method: Literal["all"]
+
+
+class Standardize(_Values):
+    """Size (px) that clips are stretched to (the paper: 432x240)."""
+
+    width: Side
+    height: Side
+
+
+class Release(_Values):
+    """A variant of the data (the paper's Tables 2 to 4).
+
+    Attributes:
+        scene: what is behind the bodies: "empty" (people removed) or "source" (as filmed).
+        body: the body backend; None: nobody is drawn.
+        pixels: whether clips are packed at all. A release whose scene is the source shows the
+            people filmed: it is a list of clips unless this is asked for.
+    """
+
+    scene: Literal["empty", "source"]
+    body: str | None
+    pixels: bool
+
+    @property
+    def shows_people(self) -> bool:
+        """Whether the people filmed are in the picture."""
+        return self.scene == "source"
+
+
+class Ids(_Values):
+    """Published ids: a keyed hash of the clip's id, with the key in ``key_file``."""
+
+    key_file: LocalPath
+
+
+class Run(_Values):
+    """How the work is done: nothing here changes a result.
+
+    Attributes:
+        workers: processes; None: one for each core.
+        max_failed_fraction: of the clips that a stage works on; more stops the build.
+    """
+
+    workers: Annotated[int, Field(ge=1, le=1024)] | None
+    max_failed_fraction: Annotated[float, Field(ge=0, le=1)]
+
+
+class Params(_Values):
+    """All of params.yaml.
+
+    Attributes:
+        profile: the backends that do the work (``toolkit.config``).
+        clips_per_shard: about so many; a split's number of shards is a power of two.
+        releases: name to what is in it.
+    """
+
+    source: Source
+    classes: Classes
+    standardize: Standardize
+    profile: str
+    clips_per_shard: Annotated[int, Field(ge=1, le=100_000)]
+    releases: dict[ReleaseName, Release]
+    ids: Ids
+    run: Run
+
+
+def read_params(path: Path) -> Params:
+    """Read params.yaml.
+
+    Raises:
+        ConfigError: it cannot be read, or a value breaks its rule; one line names them all.
+    """
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}): run this in a project folder"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: is no YAML ({reason}): correct it") from error
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}, "
+            f"got {fault['input']!r:.60}"
+            for fault in error.errors()
+        )
+        raise ConfigError(f"{path}: {'; '.join(faults)}: correct it") from error

@@ -1,0 +1,135 @@
+"""Stage gate: every clip that was taken in is released, quarantined or failed, and says why."""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import nan
+
+from toolkit.errors import ToolkitError
+from toolkit.files import make_folder
+from toolkit.manifest import (
+    FAILED,
+    QUARANTINED,
+    RELEASED,
+    ChainLink,
+    CheckValue,
+    ManifestRow,
+    count_clips,
+    write_manifest,
+)
+from toolkit.progress import StartStage
+from toolkit.qa.checks import load_limits
+from toolkit.shards import read_sample
+from toolkit.stages import rows as stage_rows
+from toolkit.stages.clips import COMPOSITE, INPAINT, MASK, MEASURE, RECOVER, STANDARDIZE
+from toolkit.stages.ingest import list_inputs, read_classes
+from toolkit.stages.project import Project
+from toolkit.stages.rows import OK, Row, read_rows
+
+GATE = "gate"
+
+
+def gate(project: Project, start_stage: StartStage, release: str) -> None:
+    """Judge each clip of a release by the limits, and write the manifest, with private ids.
+
+    Raises:
+        ToolkitError: a stage before has lost a clip, or its tables cannot be read.
+    """
+    stages = list_stages(project, release)
+    tables = {name: {r.clip_id: r for r in read_rows(project.table(name))} for name in stages}
+    labels, limits = read_classes(project), load_limits()
+    inputs = list_inputs(project)
+    advance = start_stage(f"{release}/{GATE}", len(inputs))
+    manifest = []
+    for clip in inputs:
+        chain = {name: table.get(clip.row.clip_id) for name, table in tables.items()}
+        lost = [name for name, row in chain.items() if row is None]
+        if lost:
+            raise ToolkitError(
+                f"{clip.row.clip_id}: stage {lost[0]} says nothing of it: run  dvc repro --force "
+                f"{lost[0]}"
+            )
+        links = {name: row for name, row in chain.items() if row}
+        manifest.append(_judge(project, links, labels, limits, clip.row.sha256))
+        advance(1)
+    path = project.table(f"{release}/{GATE}")
+    make_folder(path.parent)
+    write_manifest(manifest, path)
+    counts = count_clips(manifest)
+    print(f"{release}: " + ", ".join(f"{num} {status}" for status, num in counts.items()))  # noqa: T201
+
+
+def list_stages(project: Project, release: str) -> list[str]:
+    """Return the names of the stages that a release's clips go through, in their order."""
+    wanted = project.find_release(release)
+    empty = [MASK, INPAINT] if wanted.scene == "empty" else []
+    recover = [MASK, RECOVER] if wanted.body else []
+    shared = dict.fromkeys([STANDARDIZE, *empty, *recover])
+    return [*shared, f"{release}/{COMPOSITE}", f"{release}/{MEASURE}"]
+
+
+def _judge(
+    project: Project,
+    chain: Mapping[str, Row],
+    labels: Sequence[str],
+    limits: Mapping[str, float],
+    source_sha256: str,
+) -> ManifestRow:
+    """Return the manifest's row of a clip, with its private id and digests."""
+    name, last = list(chain.items())[-1]
+    record: dict[str, object] = {"num_frames": 0, "fps": 0.0, "num_people": -1}
+    checks: tuple[CheckValue, ...] = ()
+    status = FAILED if last.status == stage_rows.FAILED else QUARANTINED
+    reason = last.reason
+    if last.status == OK:
+        sample = read_sample(project.work(name) / last.shard, last.clip_id)
+        if sample.sha256 != last.sha256:
+            raise ToolkitError(
+                f"{last.clip_id} is not what {name} made: run  dvc repro --force {name}"
+            )
+        record = json.loads(sample.parts["json"])
+        checks = _apply(record.pop("checks"), limits)  # type: ignore[arg-type]
+        failed = [check for check in checks if not check.passed]
+        status = QUARANTINED if failed else RELEASED
+        reason = "; ".join(map(_explain, failed))
+    return ManifestRow(
+        clip_id=last.clip_id,
+        label=last.label,
+        cls=labels.index(last.label) if last.label else -1,
+        split=last.split,
+        status=status,
+        reason=reason,
+        shard="",
+        sample_sha256="",
+        checks=checks,
+        source_digest=source_sha256,
+        chain=tuple(
+            ChainLink(name, row.config_hash, row.sha256)
+            for name, row in chain.items()
+            if row.sha256
+        ),
+        **record,  # type: ignore[arg-type]
+    )
+
+
+def _apply(
+    measured: Sequence[Mapping[str, object]], limits: Mapping[str, float]
+) -> tuple[CheckValue, ...]:
+    """Hold what was measured to the limits; what was not, or is no number, fails.
+
+    Of a release that shows people nothing is measured, and there is nothing to hold.
+    """
+    found = {str(check["name"]): check for check in measured}
+    values = []
+    for name, limit in sorted(limits.items()) if found else ():
+        check = found.get(name, {})
+        value, frame = check.get("value"), check.get("worst_frame")
+        number = float(value) if isinstance(value, int | float) else nan
+        at = frame if isinstance(frame, int) else -1
+        values.append(CheckValue(name, number, limit, number <= limit, at))
+    return tuple(values)
+
+
+def _explain(check: CheckValue) -> str:
+    if check.value != check.value:
+        return f"{check.name} could not run"
+    return f"{check.name} {check.value:.3g} over {check.limit:g} in frame {check.worst_frame}"

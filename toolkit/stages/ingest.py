@@ -1,0 +1,113 @@
+"""Stage ingest: what the source holds, and which of it is a clip to work on.
+
+Clips that are there but may not be used are not lost: they go through the build as quarantined,
+with the problem by its name.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+
+from toolkit.errors import InputError
+from toolkit.files import make_folder, write_output
+from toolkit.kinetics.check import DUPLICATE, EXTRA, MISSING, find_clips
+from toolkit.kinetics.table import Row as SourceRow
+from toolkit.kinetics.table import read_table, write_table
+from toolkit.kinetics.tree import SourceFile
+from toolkit.progress import StartStage
+from toolkit.shards import shard_name
+from toolkit.stages.engine import ClipInput
+from toolkit.stages.project import Project
+from toolkit.stages.rows import OK, QUARANTINED, Row
+
+SOURCE = "source"
+"""The name that the source has among the stages."""
+
+_NO_SPLIT = "train"
+_HARMLESS = {DUPLICATE}
+"""The same content under two ids is a matter of the split, not of the clip."""
+
+
+def ingest(project: Project, start_stage: StartStage) -> None:
+    """Look at the whole source, and write what it holds to ``project.sources_table``.
+
+    Raises:
+        ToolkitError: source or annotations are not what they should be.
+    """
+    folder = project.work("ingest")
+    make_folder(folder)
+    journal = folder / "looks.jsonl"
+    rows, _ = find_clips(project.source, project.annotations, journal, start_stage)
+    make_folder(project.sources_table.parent)
+    with write_output(project.sources_table) as partial:
+        write_table(rows, partial)
+
+
+def select_classes(project: Project, _start_stage: StartStage) -> None:
+    """Choose the classes, and write their labels, sorted, to ``project.classes``."""
+    rows = [row for row in read_table(project.sources_table) if _is_clip(row)]
+    classes = {
+        "method": project.params.classes.method,
+        "classes": sorted({row.label for row in rows if row.label}),
+    }
+    with write_output(project.classes) as partial:
+        partial.write_text(json.dumps(classes, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_classes(project: Project) -> list[str]:
+    """Return the chosen labels; a class's index is its place among them.
+
+    Raises:
+        InputError: they have not been chosen yet.
+    """
+    try:
+        labels: list[str] = json.loads(project.classes.read_text("utf-8"))["classes"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{project.classes}: cannot be read ({error}): run  dvc repro") from error
+    return labels
+
+
+def list_inputs(project: Project) -> list[ClipInput]:
+    """Return every clip of the chosen classes, usable or not, with its file and its shard.
+
+    A clip's shard depends on its id alone, as long as the number of shards of its split, a power of
+    two, stays: clips that come or go move no other.
+    """
+    labels = set(read_classes(project))
+    rows = [
+        row
+        for row in read_table(project.sources_table)
+        if _is_clip(row) and (row.label in labels or row.label is None)
+    ]
+    counts = Counter(row.split or _NO_SPLIT for row in rows)
+    return [
+        _make_input(row, counts[row.split or _NO_SPLIT], project.params.clips_per_shard)
+        for row in rows
+    ]
+
+
+def _is_clip(row: SourceRow) -> bool:
+    """Whether a row is a clip that is there, rather than one that is missing or nobody named."""
+    return bool(row.clip_id and row.path) and not {EXTRA, MISSING} & set(row.problems)
+
+
+def _make_input(row: SourceRow, num_clips: int, clips_per_shard: int) -> ClipInput:
+    assert row.clip_id and row.path  # noqa: S101, PT018 - _is_clip
+    split = row.split or _NO_SPLIT
+    num_shards = 2 ** max(0, math.floor(math.log2(num_clips / clips_per_shard)))
+    digest = hashlib.sha256(row.clip_id.encode()).digest()
+    number = int.from_bytes(digest[:8], "big") % num_shards
+    problems = [name for name in row.problems if name not in _HARMLESS]
+    stage_row = Row(
+        row.clip_id,
+        row.label or "",
+        split,
+        shard_name(split, number, num_shards),
+        QUARANTINED if problems else OK,
+        f"{SOURCE}: {', '.join(problems)} ({row.detail})" if problems else "",
+        row.sha256 or "",
+        "",
+    )
+    file = SourceFile(row.path, row.member, row.size_bytes or 0)
+    return ClipInput(stage_row, {SOURCE: row.sha256 or ""}, file)

@@ -1,0 +1,253 @@
+"""Stages package and describe: from the manifest of the gate to a release that stands alone.
+
+Everything that leads back to a source is replaced here: ids by published ids, private digests by
+keyed ones.
+"""
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from toolkit import models
+from toolkit.files import make_folder, write_output
+from toolkit.kinetics.annotations import read_annotations
+from toolkit.manifest import (
+    FAILED,
+    RELEASED,
+    ManifestRow,
+    count_clips,
+    read_manifest,
+    write_manifest,
+)
+from toolkit.progress import StartStage
+from toolkit.qa.checks import load_limits
+from toolkit.release.card import make_card
+from toolkit.release.provenance import MANIFEST, Dependency, make_statement, write_statement
+from toolkit.release.pseudonyms import Pseudonyms
+from toolkit.release.sums import hash_file, write_sums
+from toolkit.shards import (
+    Sample,
+    index_path,
+    is_finished,
+    read_index,
+    read_sample,
+    shard_name,
+    write_shard,
+)
+from toolkit.stages.clips import COMPOSITE, RECOVER, make_stage
+from toolkit.stages.gate import GATE, list_stages
+from toolkit.stages.ingest import SOURCE, list_inputs, read_classes
+from toolkit.stages.project import Project
+
+PACKAGE, DVC_YAML = "package", "dvc.yaml"
+_LISTS, _KEY = "lists", ".key"
+
+
+def package(project: Project, start_stage: StartStage, release: str) -> None:
+    """Pack the released clips into shards, and write the manifest with published ids.
+
+    Shards that hold just these clips already are kept.
+
+    Raises:
+        ToolkitError: there is no key, or a sample is not what its stage made.
+    """
+    pseudonyms = Pseudonyms.from_file(project.root / project.params.ids.key_file)
+    folder = project.work(f"{release}/{PACKAGE}")
+    make_folder(folder / "data")
+    private = read_manifest(project.table(f"{release}/{GATE}"))
+    work_shards = {clip.row.clip_id: clip.row.shard for clip in list_inputs(project)}
+    groups: dict[str, dict[str, list[ManifestRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in private:
+        if row.status == RELEASED:
+            groups[row.split][work_shards[row.clip_id]].append(row)
+    advance = start_stage(f"{release}/{PACKAGE}", len(private))
+    places: dict[str, tuple[str, str]] = {}
+    for split, of_split in sorted(groups.items()):
+        for number, (_, clips) in enumerate(sorted(of_split.items())):
+            shard = folder / "data" / shard_name(split, number, len(of_split))
+            ordered = sorted(clips, key=lambda row: pseudonyms.publish(row.clip_id))
+            digests = _pack(project, release, shard, ordered, pseudonyms, work_shards)
+            places |= {row.clip_id: (shard.name, digests[row.clip_id]) for row in clips}
+            advance(len(clips))
+    _remove_others(folder / "data", {shard for shard, _ in places.values()})
+    rows = [_publish(row, places.get(row.clip_id, ("", "")), pseudonyms) for row in private]
+    write_manifest(rows, folder / MANIFEST)
+    shutil.rmtree(folder / _LISTS, ignore_errors=True)
+    if not project.find_release(release).pixels:
+        _write_lists(project, folder / _LISTS)
+    summary = project.root / "data" / release / f"{PACKAGE}.json"
+    files = {
+        path.relative_to(folder).as_posix(): hash_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != _KEY
+    }
+    with write_output(summary) as partial:
+        partial.write_text(json.dumps(files, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def _pack(
+    project: Project,
+    release: str,
+    shard: Path,
+    clips: Sequence[ManifestRow],
+    pseudonyms: Pseudonyms,
+    work_shards: dict[str, str],
+) -> dict[str, str]:
+    """Write a shard unless it is there; returns the digest of each clip's sample."""
+    size, wanted = project.params.standardize, project.find_release(release)
+    records = {
+        row.clip_id: {
+            "clip_id": pseudonyms.publish(row.clip_id),
+            "cls": row.cls,
+            "fps": row.fps,
+            "height": size.height,
+            "label": row.label,
+            "num_frames": row.num_frames,
+            "num_people": row.num_people,
+            "split": row.split,
+            "width": size.width,
+        }
+        for row in clips
+    }
+    decisive = [[records[row.clip_id], [link.digest for link in row.chain]] for row in clips]
+    key = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    key_path = shard.with_suffix(_KEY)
+
+    def samples() -> Iterator[Sample]:
+        for row in clips:
+            stages = {"mp4": f"{release}/{COMPOSITE}", "safetensors": RECOVER}
+            parts = {
+                extension: read_sample(
+                    project.work(stage) / work_shards[row.clip_id], row.clip_id
+                ).parts[extension]
+                for extension, stage in stages.items()
+                if extension == "mp4" or wanted.body
+            }
+            record = json.dumps(records[row.clip_id], sort_keys=True, ensure_ascii=False)
+            parts |= {"json": record.encode(), "cls": str(row.cls).encode()}
+            yield Sample(pseudonyms.publish(row.clip_id), parts)
+
+    is_kept = key_path.is_file() and key_path.read_text("ascii") == key and is_finished(shard)
+    index = read_index(shard) if is_kept else write_shard(shard, samples())
+    with write_output(key_path) as partial:
+        partial.write_text(key, "ascii")
+    return {row.clip_id: index.sample_digests[pseudonyms.publish(row.clip_id)] for row in clips}
+
+
+def _publish(row: ManifestRow, place: tuple[str, str], pseudonyms: Pseudonyms) -> ManifestRow:
+    """Return the row without anything that leads back to its source."""
+    shard, sample_sha256 = place
+    return replace(
+        row,
+        clip_id=pseudonyms.publish(row.clip_id),
+        shard=shard,
+        sample_sha256=sample_sha256,
+        source_digest=pseudonyms.digest(row.source_digest),
+        chain=tuple(replace(link, digest=pseudonyms.digest(link.digest)) for link in row.chain),
+        reason=_publish_reason(row),
+    )
+
+
+def _publish_reason(row: ManifestRow) -> str:
+    """Return the reason without what an error or a finding quotes: names, paths, other clips."""
+    if row.status == FAILED:
+        return f"stage {row.reason.partition(':')[0]} failed"
+    return row.reason.partition(" (")[0] if row.reason.startswith(f"{SOURCE}:") else row.reason
+
+
+def _remove_others(folder: Path, shards: set[str]) -> None:
+    for path in folder.glob("*.tar"):
+        if path.name not in shards:
+            for old in (path, index_path(path), path.with_suffix(_KEY)):
+                old.unlink(missing_ok=True)
+
+
+def _write_lists(project: Project, folder: Path) -> None:
+    """Write which clips there are: as tables of Kinetics, where the source came with such."""
+    make_folder(folder)
+    rows: dict[str, list[list[Any]]] = defaultdict(list)
+    annotated = {row.clip_id: row for row in read_annotations(project.annotations)[0]}
+    for clip in list_inputs(project):
+        row = clip.row
+        if row.clip_id in annotated:
+            found = annotated[row.clip_id]
+            youtube_id = found.clip_id[: -len("_000000_000000")]
+            cells = [found.label, youtube_id, found.start_s, found.end_s, found.split]
+            header = ["label", "youtube_id", "time_start", "time_end", "split"]
+        else:
+            cells, header = [row.label, row.clip_id, row.split], ["label", "clip_id", "split"]
+        rows[row.split] = rows[row.split] or [header]
+        rows[row.split].append(cells)
+    for split, table in rows.items():
+        with (
+            write_output(folder / f"{split}.csv") as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows([table[0], *sorted(table[1:])])
+
+
+def describe(project: Project, _start_stage: StartStage, release: str) -> None:
+    """Put a release together: what was packed, its card, its provenance, and SHA256SUMS."""
+    pseudonyms = Pseudonyms.from_file(project.root / project.params.ids.key_file)
+    packed, folder = project.work(f"{release}/{PACKAGE}"), project.release(release)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(packed, folder, ignore=shutil.ignore_patterns(f"*{_KEY}"))
+    rows = read_manifest(folder / MANIFEST)
+    params = project.params.model_dump(mode="json", exclude={"run", "ids", "source", "releases"})
+    params["release"] = project.find_release(release).model_dump(mode="json")
+    config_hashes = {
+        stage: make_stage(project, stage.rpartition("/")[2], release).config_hash
+        for stage in list_stages(project, release)
+    }
+    limits = json.dumps(dict(load_limits()), sort_keys=True)
+    config_hashes[f"{release}/{GATE}"] = hashlib.sha256(limits.encode()).hexdigest()
+    dependencies = _find_dependencies(project, release, pseudonyms)
+    counts = count_clips(rows)
+    statement = make_statement(folder, release, params, config_hashes, dependencies, counts)
+    write_statement(statement, folder)
+    card = make_card(release, project.find_release(release), rows, read_classes(project))
+    with write_output(folder / "README.md") as partial:
+        partial.write_text(card, "utf-8")
+    write_sums(folder)
+
+
+def _find_dependencies(project: Project, release: str, pseudonyms: Pseudonyms) -> list[Dependency]:
+    """Return what a release was made from; what is the user's own by its keyed digest only."""
+    private = [*project.annotations, project.sources_table]
+    found = [
+        Dependency(path.name, {"hmac-sha256": pseudonyms.digest(hash_file(path))})
+        for path in private
+    ]
+    found.append(Dependency(DVC_YAML, {"sha256": hash_file(project.root / DVC_YAML)}))
+    found += _find_commit(project.root)
+    weights = {
+        name: sha256
+        for stage in list_stages(project, release)
+        for name, sha256 in make_stage(project, stage.rpartition("/")[2], release).models.items()
+    }
+    for name, sha256 in sorted(weights.items()):
+        licence = models.find(name).licence
+        found.append(Dependency(name, {"sha256": sha256}, {"licence": licence}))
+    return found
+
+
+def _find_commit(root: Path) -> list[Dependency]:
+    """Return the commit of the project, and whether its files differ from it; nothing outside git.
+
+    dvc.lock is left out: DVC is still writing it.
+    """
+    git = ("git", "-C", str(root))
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return []
+    changes = [*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"]
+    status = subprocess.run(changes, capture_output=True, text=True, check=False)
+    state = "modified" if status.stdout.strip() else "clean"
+    return [Dependency("project", {"gitCommit": head.stdout.strip()}, {"state": state})]
