@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit import __version__, models_cli
+from toolkit import __version__, models_cli, registry_cli
 from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
 from toolkit.kinetics import cli as kinetics_cli
@@ -31,6 +31,7 @@ app.add_typer(models_cli.app, name="models")
 app.add_typer(actors_cli.app, name="actors")
 app.add_typer(kinetics_cli.app, name="sources")
 app.command()(stages_cli.retry)
+app.add_typer(registry_cli.app, name="registry")
 
 
 def _print_version(wanted: bool) -> None:
