@@ -31,6 +31,8 @@ from tests.registry_box import (
 )
 from toolkit.cli import main
 
+GTO = [sys.executable, "-c", "from gto.cli import app; app()"]
+
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory) -> Iterator[Box]:
@@ -212,8 +214,7 @@ def test_what_is_not_committed_is_not_registered(box, repository):
 
 def test_a_withdrawn_version_is_marked_and_a_major_one_follows(box, repository):
     """``gto deprecate`` withdraws a version; its number is spent, and the next is MAJOR."""
-    gto = [sys.executable, "-c", "from gto.cli import app; app()"]
-    box.run(*gto, "deprecate", NAME, "v1.0.0", cwd=repository)
+    box.run(*GTO, "deprecate", NAME, "v1.0.0", cwd=repository)
     assert "v1.0.0 (withdrawn)" in _registry("list", cwd=repository)
     assert "v1.0.0 (withdrawn)" in _registry("show", f"{NAME}@v1.0.0", cwd=repository)
     assert "no version that stands" in _registry("show", NAME, cwd=repository, code=2)
@@ -223,6 +224,17 @@ def test_a_withdrawn_version_is_marked_and_a_major_one_follows(box, repository):
     assert "withdrawn" in said
     _registry("register", NAME, "v2.0.0", cwd=repository)
     assert _registry("show", NAME, cwd=repository).startswith(f"version  {NAME}@v2.0.0")
+
+
+def test_a_release_withdrawn_as_a_whole_stays_so(box, repository):
+    """Its versions stand no more, and a new one would bring them back: it is refused."""
+    box.run(*GTO, "deprecate", NAME, cwd=repository)
+    assert f"{NAME} (withdrawn)" in _registry("list", cwd=repository)
+    assert "no version that stands" in _registry("show", NAME, cwd=repository, code=2)
+    build(box, repository, FIRST, crf=30)
+    assert "as a whole" in _registry("register", NAME, "v2.0.0", cwd=repository, code=2)
+    box.git("tag", "--delete", f"{NAME}@deprecated", cwd=repository)
+    _registry("register", NAME, "v1.0.1", cwd=repository)
 
 
 def test_errors_are_one_line(box, repository, tmp_path):

@@ -260,7 +260,12 @@ class Registry:
             raise InputError(
                 f"{name}: {format_number(wanted)} is not higher than {last.tag}, the last version"
             )
-        if last.withdrawn or release.withdrawn:
+        if release.withdrawn:
+            raise InputError(
+                f"{name} was withdrawn as a whole, which a new version would undo: name it anew, "
+                f"or run  git tag --delete {name}@deprecated"
+            )
+        if last.withdrawn:
             check_step(last.number, wanted, "MAJOR", f"{last.tag} was withdrawn")
         else:
             difference = self.compare(name, last.tag, "HEAD")
