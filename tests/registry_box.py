@@ -90,6 +90,7 @@ def write_release(folder: Path, clips: Clips, crf: int = 23, split: str = "train
     rows = [
         {
             "clip_id": clip,
+            "label": "jump",
             "split": split,
             "status": status,
             "sample_sha256": digests.get(clip, ""),

@@ -177,7 +177,9 @@ class Registry:
             if not out.hash_info.isdir:
                 raise InputError(f"{path} is a file, and a release is a folder: mend dvc.yaml")
             listed, where = out.get_obj(), out.cache.oid_to_path
-            files = listed and {"/".join(key): Path(where(oid.value)) for key, _, oid in listed}
+            files = None
+            if listed is not None:
+                files = {"/".join(key): Path(where(oid.value)) for key, _, oid in listed}
             return Content(path, out.hash_info.value, out.meta.nfiles, out.meta.size, files)
 
     def read_statement(self, name: str, commit: str) -> dict[str, Any] | None:
@@ -277,7 +279,7 @@ class Registry:
         path = self._locate(name, commit, MANIFEST)
         if path is None:
             raise InputError(f"{name} at {commit} has no {MANIFEST}: run dvc repro again")
-        columns = ["clip_id", "status", "split", "sample_sha256"]
+        columns = ["clip_id", "status", "label", "split", "sample_sha256"]
         try:
             table = parquet.read_table(path, columns=columns)
             clips, *rows = (table.column(column).to_pylist() for column in columns)

@@ -23,6 +23,7 @@ class Clip:
     """What a manifest says of a clip, as far as another version can differ in it."""
 
     status: str
+    label: str
     split: str
     sample_sha256: str
 
@@ -33,7 +34,7 @@ class Difference:
 
     Attributes:
         added, removed: clips that only one of them releases.
-        changed: clips that both release, with other content or in another split.
+        changed: clips that both release, with other content, another label or in another split.
         moved: clip -> its status in both, where they differ; some are added or removed by that.
         params: parameter -> its value in both, where they differ; None where a version has no
             provenance to tell.
