@@ -15,9 +15,9 @@ from toolkit.manifest import (
     ManifestRow,
     count_clips,
     read_manifest,
-    sample_sha256,
     write_manifest,
 )
+from toolkit.shards import sample_sha256
 
 CHECK_FIELDS = (
     "name: string not null, value: double not null, limit: double not null, "

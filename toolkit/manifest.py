@@ -5,16 +5,16 @@ published with the release, so it names clips by their published ids and holds o
 of what is private (``toolkit.release.pseudonyms``).
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import BackendError, InputError
+from toolkit.errors import InputError
 from toolkit.files import check_source, write_output
+from toolkit.parquet import import_pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +62,7 @@ class ManifestRow:
         status: one of ``STATUSES``.
         reason: why it is not released; empty where it is.
         shard: name of the tar in ``data/``; empty where it is in none.
-        sample_sha256: see the function of that name; empty where it is in no shard.
+        sample_sha256: ``toolkit.shards.sample_sha256``; empty where it is in no shard.
         num_people: -1 where unknown.
         source_digest: keyed digest of the source file.
         chain: in the order of the stages.
@@ -84,16 +84,6 @@ class ManifestRow:
     chain: tuple[ChainLink, ...]
 
 
-def sample_sha256(parts: Mapping[str, str]) -> str:
-    """Return one digest of a sample.
-
-    Args:
-        parts: extension to sha256 of the part, in hex.
-    """
-    lines = "".join(f"{extension} {sha256}\n" for extension, sha256 in sorted(parts.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
 def count_clips(rows: Iterable[ManifestRow]) -> dict[str, int]:
     """Return the number of clips taken in ("ingested"), and of each status."""
     statuses = Counter(row.status for row in rows)
@@ -110,7 +100,7 @@ def write_manifest(rows: Iterable[ManifestRow], path: Path) -> None:
     for row, other in pairwise(ordered):
         if row.clip_id == other.clip_id:
             raise InputError(f"{path}: {row.clip_id} would be there twice: give each clip one row")
-    pa, pq = _import_pyarrow()
+    pa, pq = import_pyarrow()
     table = pa.Table.from_pylist([asdict(row) for row in ordered], _make_schema(pa))
     with write_output(path) as partial:
         pq.write_table(table, partial)
@@ -123,7 +113,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         InputError: it is something else.
     """
     check_source(path)
-    pa, pq = _import_pyarrow()
+    pa, pq = import_pyarrow()
     try:
         table = pq.ParquetFile(path).read()
         table.validate(full=True)
@@ -160,15 +150,3 @@ def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module
         return pa.list_(pa.field("element", struct, nullable=False))
 
     return pa.schema(make_fields(ManifestRow))
-
-
-def _import_pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise BackendError(
-            f"manifests need the Python package '{error.name}', which is not installed: "
-            f"run  pip install 'm2m-toolkit[pipeline]'"
-        ) from error
-    return pa, pq

@@ -14,14 +14,13 @@ from toolkit.manifest import (
     CheckValue,
     ManifestRow,
     count_clips,
-    sample_sha256,
     write_manifest,
 )
 from toolkit.release.audit import audit
 from toolkit.release.provenance import Dependency, make_statement, write_statement
 from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.release.sums import write_sums
-from toolkit.shards import Sample, read_index, shard_name, write_shard
+from toolkit.shards import Sample, read_index, sample_sha256, shard_name, write_shard
 
 CONFIG_HASHES = {"mask": "3f1c", "composite": "a07e"}
 CLIPS = [f"clip{number}_000000_000010" for number in range(8)]

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import BackendError, InputError
+from toolkit.errors import InputError
 from toolkit.kinetics.content import HASH_METHOD
+from toolkit.parquet import import_pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,20 +87,3 @@ def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module
         "height": pa.int32(),
     }
     return pa.schema([(field.name, types.get(field.name, pa.string())) for field in fields(Row)])
-
-
-def import_pyarrow() -> tuple[Any, Any]:
-    """Return the modules pyarrow and pyarrow.parquet, which are heavy and belong to an extra.
-
-    Raises:
-        BackendError: they are not installed; the line says how to.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as error:
-        raise BackendError(
-            f"tables need the Python package '{error.name}', which is not installed: "
-            f"run  pip install 'm2m-toolkit[pipeline]'"
-        ) from error
-    return pa, pq

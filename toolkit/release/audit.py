@@ -25,7 +25,6 @@ from toolkit.manifest import (
     ManifestRow,
     count_clips,
     read_manifest,
-    sample_sha256,
 )
 from toolkit.progress import StartStage
 from toolkit.release.findings import Audit, Finding, sort_findings
@@ -42,7 +41,7 @@ from toolkit.release.provenance import (
 )
 from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.release.sums import SUMS, hash_file, list_files, read_sums
-from toolkit.shards import Part, index_path
+from toolkit.shards import Part, index_path, sample_sha256
 
 CARD = "README.md"
 _REQUIRED = (CARD, MANIFEST, PROVENANCE, SUMS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import write_output
-from toolkit.kinetics.table import import_pyarrow
+from toolkit.parquet import import_pyarrow
 
 OK, FAILED, QUARANTINED = "ok", "failed", "quarantined"
 
