@@ -11,7 +11,8 @@ from toolkit.errors import InputError
 from toolkit.journal import read_journal
 from toolkit.params import Run
 from toolkit.shards import Sample, index_path, read_index, read_sample, read_shard, write_shard
-from toolkit.stages.engine import ClipInput, ClipStage, Job, StageError, forget_failures, run_stage
+from toolkit.stages.engine import ClipInput, ClipStage, Job, StageError, run_stage
+from toolkit.stages.kept import forget_failures
 from toolkit.stages.rows import FAILED, OK, QUARANTINED, Row, read_rows, write_rows
 
 RUN = Run(workers=1, max_failed_fraction=1.0)

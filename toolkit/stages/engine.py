@@ -14,15 +14,15 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.errors import InputError, ToolkitError
+from toolkit.errors import ToolkitError
 from toolkit.execute import Outcome
 from toolkit.execute.local import LocalExecutor
-from toolkit.files import make_folder, write_output
+from toolkit.files import make_folder
 from toolkit.journal import Entry, append_entry
 from toolkit.kinetics.tree import SourceFile
 from toolkit.params import Run
@@ -30,18 +30,25 @@ from toolkit.progress import StartStage
 from toolkit.shards import (
     Sample,
     ShardError,
-    index_path,
-    is_finished,
-    read_index,
     read_sample,
-    write_index,
     write_shard,
+)
+from toolkit.stages.kept import (
+    Done,
+    Record,
+    find_known,
+    forget_shard,
+    list_shards,
+    part_path,
+    read_record,
+    remove_shard,
+    without_places,
+    write_record,
 )
 from toolkit.stages.parts import Parts
 from toolkit.stages.rows import FAILED, OK, Row
 
 _NUM_NAMED = 5
-_RECORD = ".done.json"
 
 
 class StageError(ToolkitError):
@@ -171,25 +178,6 @@ def run_stage(
 
 
 @dataclass(frozen=True)
-class _Done:
-    """The outcome for a clip: ``shard`` holds its sample where there is one."""
-
-    key: str
-    status: str
-    reason: str
-    sha256: str
-    shard: Path | None = None
-
-
-@dataclass(frozen=True)
-class _Record:
-    """What NAME.done.json says: the tar's digest, and the outcome of each clip by its id."""
-
-    sha256: str
-    clips: dict[str, _Done]
-
-
-@dataclass(frozen=True)
 class _Task:
     """Sent to a worker: the sample goes to ``out``."""
 
@@ -203,7 +191,7 @@ class _StageRun:
 
     def __init__(self, stage: ClipStage, clips: Sequence[ClipInput], folder: Path) -> None:
         self._stage, self._folder = stage, folder
-        self._known = _find_known(folder)
+        self._known = find_known(folder)
         self.by_shard: dict[str, list[ClipInput]] = defaultdict(list)
         for clip in sorted(clips, key=lambda clip: clip.row.clip_id):
             self.by_shard[clip.row.shard].append(clip)
@@ -224,14 +212,14 @@ class _StageRun:
         paths = {name: path / clip.row.shard for name, path in shards.items()}
         clip_id, settings = clip.row.clip_id, self._stage.settings
         job = Job(clip_id, settings, paths, clip.digests, clip.source, root)
-        return _Task(self._stage.work, job, _part(self._folder, self.keys[clip_id]))
+        return _Task(self._stage.work, job, part_path(self._folder, self.keys[clip_id]))
 
     def take(self, clip: ClipInput, outcome: Outcome[str]) -> None:
         """Note what became of a clip."""
         key = self.keys[clip.row.clip_id]
-        done = _Done(key, FAILED, outcome.error, "")
+        done = Done(key, FAILED, outcome.error, "")
         if outcome.result is not None:
-            done = _Done(key, OK, "", outcome.result, _part(self._folder, key))
+            done = Done(key, OK, "", outcome.result, part_path(self._folder, key))
         self._known[key] = done
         entry = Entry(
             clip.row.clip_id,
@@ -256,23 +244,21 @@ class _StageRun:
         }
         samples = [(key, done.shard) for key, done in wanted.items() if done.shard]
         is_there = all(at == shard for _, at in samples)
-        if not is_there or _read_record(shard).clips != _strip(wanted):
+        if not is_there or read_record(shard).clips != without_places(wanted):
             sha256 = ""
             if samples:
                 sha256 = write_shard(shard, (read_sample(at, key) for key, at in samples)).sha256
             else:
-                _remove(shard)
-            _write_record(shard, _Record(sha256, _strip(wanted)))
+                remove_shard(shard)
+            write_record(shard, Record(sha256, without_places(wanted)))
         for done in wanted.values():
-            _remove(_part(self._folder, done.key))
+            remove_shard(part_path(self._folder, done.key))
 
     def remove_others(self) -> None:
         """Remove shards of another division, and parts that nothing asked for."""
-        for path in self._folder.glob(f"*{_RECORD}"):
-            shard = _shard_of(path)
+        for shard in list_shards(self._folder):
             if shard.name not in self.by_shard:
-                _remove(shard)
-                path.unlink()
+                forget_shard(shard)
         for part in (self._folder / "parts").iterdir():
             part.unlink()
 
@@ -285,20 +271,6 @@ class _StageRun:
         return replace(row, status=done.status, reason=reason, sha256=done.sha256)
 
 
-def forget_failures(folder: Path) -> list[str]:
-    """Forget that clips failed, so that the next run tries them again; returns their ids."""
-    forgotten = []
-    for path in sorted(folder.glob(f"*{_RECORD}")):
-        shard = _shard_of(path)
-        record = _read_record(shard)
-        failed = [clip_id for clip_id, done in record.clips.items() if done.status == FAILED]
-        if failed:
-            kept = {name: done for name, done in record.clips.items() if name not in failed}
-            _write_record(shard, replace(record, clips=kept))
-        forgotten += failed
-    return forgotten
-
-
 def _do(task: _Task) -> str:
     """Make a sample, and return its digest."""
     import cv2
@@ -307,36 +279,6 @@ def _do(task: _Task) -> str:
     sample = Sample(task.job.clip_id, task.work(task.job))
     write_shard(task.out, [sample])
     return sample.sha256
-
-
-def _find_known(folder: Path) -> dict[str, _Done]:
-    """Return every outcome that is kept, by key."""
-    known = {}
-    for path in folder.glob(f"*{_RECORD}"):
-        shard = _shard_of(path)
-        record = _read_record(shard)
-        digests = _find_samples(shard, record.sha256)
-        for clip_id, done in record.clips.items():
-            if done.status != OK or digests.get(clip_id) == done.sha256:
-                known[done.key] = replace(done, shard=shard if done.status == OK else None)
-    for part in (folder / "parts").glob("*.tar"):
-        if index_path(part).is_file() and is_finished(part):
-            ((_, sha256),) = read_index(part).sample_digests.items()
-            known[part.stem] = _Done(part.stem, OK, "", sha256, part)
-    return known
-
-
-def _find_samples(shard: Path, sha256: str) -> Mapping[str, str]:
-    """Return the digest of each sample that a shard holds.
-
-    A run that was killed while it wrote the shard anew may have left the new index beside the old
-    tar: then the tar tells.
-    """
-    if not shard.is_file():
-        return {}
-    if index_path(shard).is_file() and read_index(shard).sha256 == sha256:
-        return read_index(shard).sample_digests
-    return write_index(shard).sample_digests
 
 
 def _check_failures(
@@ -356,47 +298,6 @@ def _check_failures(
             f"{max_fraction:g} allows: {named}{more}. What is done is kept: mend the cause and "
             "run  m2m retry  or raise the limit and run  dvc repro"
         )
-
-
-def _read_record(shard: Path) -> _Record:
-    """Return what is known of a shard: nothing where it was never finished."""
-    path = _record_path(shard)
-    if not path.exists():
-        return _Record("", {})
-    try:
-        values = json.loads(path.read_text("utf-8"))
-        return _Record(values["sha256"], {k: _Done(**done) for k, done in values["clips"].items()})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}): remove it, and its shard is made again"
-        ) from error
-
-
-def _write_record(shard: Path, record: _Record) -> None:
-    with write_output(_record_path(shard)) as partial:
-        text = json.dumps(asdict(record), indent=1, sort_keys=True)
-        partial.write_text(f"{text}\n", "utf-8")
-
-
-def _strip(clips: Mapping[str, _Done]) -> dict[str, _Done]:
-    return {clip_id: replace(done, shard=None) for clip_id, done in clips.items()}
-
-
-def _remove(shard: Path) -> None:
-    shard.unlink(missing_ok=True)
-    index_path(shard).unlink(missing_ok=True)
-
-
-def _record_path(shard: Path) -> Path:
-    return shard.with_suffix(_RECORD)
-
-
-def _shard_of(record: Path) -> Path:
-    return record.with_name(record.name.removesuffix(_RECORD) + ".tar")
-
-
-def _part(folder: Path, key: str) -> Path:
-    return folder / "parts" / f"{key}.tar"
 
 
 def _hash_json(value: object) -> str:

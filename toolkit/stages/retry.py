@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.errors import InputError
-from toolkit.stages.engine import forget_failures
+from toolkit.stages.kept import forget_failures
 from toolkit.stages.project import Project
 
 
