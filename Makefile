@@ -67,8 +67,7 @@ demo: models
 		'import secrets; print(secrets.token_hex(32))' > $(PROJECT)/keys/clip_ids.key
 	$(BIN)/m2m actors generate $(PROJECT)/source --clips 4 --classes 2
 	$(IN_PROJECT) dvc repro
-	$(IN_PROJECT) m2m audit $(RELEASE) --source source --table data/ingest.parquet \
-		--key keys/clip_ids.key --html audit.html
+	$(IN_PROJECT) m2m audit $(RELEASE) --project . --html audit.html
 	@echo 'The release is $(PROJECT)/$(RELEASE), and what the audit found $(PROJECT)/audit.html'
 else
 demo: models

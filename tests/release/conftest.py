@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,16 @@ class Release:
     """A release and what is private of it; ``ids`` are published, in the order of the manifest."""
 
     folder: Path
-    root: Path
+    project: Path
     table: Path
     key: Path
     pseudonyms: Pseudonyms
     ids: list[str]
+
+    @property
+    def root(self) -> Path:
+        """Of the sources."""
+        return self.project / "source"
 
     @property
     def shards(self) -> list[Path]:
@@ -51,13 +57,19 @@ class Release:
 
 
 @pytest.fixture
-def release(tmp_path: Path) -> Release:
-    """Six clips in two shards, one quarantined, one failed; five files and three in a tar."""
-    key = tmp_path / "ids.key"
+def release(tmp_path: Path, root: Path) -> Release:
+    """Six clips in two shards, one quarantined, one failed; five files and three in a tar.
+
+    Their project has what an audit of sources needs.
+    """
+    project, key = tmp_path / "project", tmp_path / "project/keys/clip_ids.key"
+    key.parent.mkdir(parents=True)
     key.write_text("5e" * 32 + "\n")
+    shutil.copy(root / "params/tiny.yaml", project / "params.yaml")
     pseudonyms = Pseudonyms.from_file(key)
-    root, table = tmp_path / "sources", tmp_path / "sources.parquet"
-    sources = _write_sources(root, table)
+    table = project / "data/ingest.parquet"
+    table.parent.mkdir()
+    sources = _write_sources(project / "source", table)
     folder = tmp_path / "m2m-kinetics"
     (folder / "data").mkdir(parents=True)
     rows = [_make_row(pseudonyms, clip_id, sources[clip_id]) for clip_id in CLIPS]
@@ -67,7 +79,7 @@ def release(tmp_path: Path) -> Release:
     (folder / "README.md").write_text("# M2M Kinetics\n")
     write_manifest(rows, folder / "manifest.parquet")
     describe(folder, rows)
-    return Release(folder, root, table, key, pseudonyms, sorted(row.clip_id for row in rows))
+    return Release(folder, project, table, key, pseudonyms, sorted(row.clip_id for row in rows))
 
 
 def place(folder: Path, rows: list[ManifestRow]) -> list[ManifestRow]:
@@ -102,11 +114,11 @@ def with_values(row: ManifestRow, **values: object) -> ManifestRow:
     return ManifestRow(**{name: getattr(row, name) for name in names} | values)
 
 
-def describe(folder: Path, rows: list[ManifestRow]) -> None:
+def describe(folder: Path, rows: list[ManifestRow], name: str = "m2m-kinetics") -> None:
     """Write provenance and sums of what is in the folder now."""
     weights = Dependency("nanodet", {"sha256": "d" * 64}, {"license": "Apache-2.0"})
     statement = make_statement(
-        folder, "m2m-kinetics", {"seed": 1}, CONFIG_HASHES, [weights], count_clips(rows)
+        folder, name, {"seed": 1}, CONFIG_HASHES, [weights], count_clips(rows)
     )
     write_statement(statement, folder)
     write_sums(folder)

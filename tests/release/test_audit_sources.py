@@ -9,7 +9,7 @@ from toolkit.release.audit import audit_sources
 def _find_changed(release: Release) -> dict[str, str]:
     findings = audit_sources(release.folder, release.table, release.root, release.pseudonyms)
     assert {finding.kind for finding in findings} <= {"changed_source"}
-    assert {finding.file for finding in findings} <= {"sources.parquet"}
+    assert {finding.file for finding in findings} <= {"ingest.parquet"}
     return {finding.clip: finding.detail for finding in findings}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def test_a_release_that_is_as_it_says(run_m2m, release: Release) -> None:
     assert audit(release.folder).digest in run.stdout
     assert re.search(r"8 +│ +6 +│ +1 +│ +1 +│ +2 ", run.stdout)
     assert "- Sources" in run.stdout
+    assert "- Rebuild" in run.stdout
     assert "✗" not in run.stdout
 
 
@@ -75,8 +77,7 @@ def test_one_clip_shows_its_chain(run_m2m, release: Release) -> None:
 
 def test_sources_are_compared_where_they_are_given(run_m2m, release: Release) -> None:
     """Exit code 0 with those that were used, 4 with a changed one."""
-    words = ["audit", str(release.folder), "--source", str(release.root)]
-    words += ["--table", str(release.table), "--key", str(release.key)]
+    words = ["audit", str(release.folder), "--project", str(release.project)]
     run = run_m2m(*words)
     assert run.returncode == 0
     assert "✓ Sources" in run.stdout
@@ -84,7 +85,7 @@ def test_sources_are_compared_where_they_are_given(run_m2m, release: Release) ->
     run = run_m2m(*words)
     assert run.returncode == 4
     clip = release.pseudonyms.publish("clip1_000000_000010")
-    assert f"  {clip}  sources.parquet  row 1: its file has other content" in run.stdout
+    assert f"  {clip}  ingest.parquet  row 1: its file has other content" in run.stdout
     assert "clip1_" not in run.stdout
 
 
@@ -93,26 +94,36 @@ def test_sources_are_compared_where_they_are_given(run_m2m, release: Release) ->
     [
         (["nowhere"], "is no folder"),
         (["m2m-kinetics", "nobody"], "no manifest with a clip nobody"),
-        (["m2m-kinetics", "--source", "sources"], "--source, --table and --key go together"),
+        (["m2m-kinetics", "--rebuild", "1"], "--rebuild needs the sources"),
+        (["m2m-kinetics", "--project", "nowhere"], "run this in a project folder"),
+        (["m2m-kinetics", "--project", "no_key"], "there is no file with a key"),
+        (["m2m-kinetics", "--project", "no_hex"], "a key is one line"),
+        (["m2m-kinetics", "--project", "no_table"], "ingest.parquet: cannot be read as Parquet"),
         (["m2m-kinetics", "--html", "m2m-kinetics/audit.html"], "would be an extra file"),
         (["m2m-kinetics", "--html", "nowhere/audit.html"], "does not exist"),
-        (
-            ["m2m-kinetics", "--source", "sources", "--table", "ids.key", "--key", "ids.key"],
-            "ids.key: cannot be read as Parquet",
-        ),
-        (
-            ["m2m-kinetics", "--source", "sources", "--table", "x", "--key", "sources.parquet"],
-            "a key is one line",
-        ),
     ],
 )
 def test_wrong_usage_is_one_line(run_m2m, release: Release, words: list[str], message: str) -> None:
     """With exit code 2, and the key in none of them."""
+    for name in ("no_key", "no_hex", "no_table"):
+        shutil.copytree(release.project, release.folder.parent / name)
+    (release.folder.parent / "no_key/keys/clip_ids.key").unlink()
+    shutil.copy(release.table, release.folder.parent / "no_hex/keys/clip_ids.key")
+    shutil.copy(release.key, release.folder.parent / "no_table/data/ingest.parquet")
     run = run_m2m("audit", *words, cwd=release.folder.parent)
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()
     assert message in line
     assert release.key.read_text().strip() not in line
+
+
+def test_a_list_has_nothing_to_make_again(run_m2m, release: Release) -> None:
+    """Its clips were never packed: one line says so."""
+    describe(release.folder, read_manifest(release.manifest), "kinetics-150")
+    run = run_m2m("audit", str(release.folder), "--project", str(release.project), "--rebuild", "1")
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert "kinetics-150 is a list and holds no clips to make again" in line
 
 
 def test_an_empty_folder_is_no_release(run_m2m, tmp_path: Path) -> None:

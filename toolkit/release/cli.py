@@ -2,11 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    from toolkit.progress import StartStage
+    from toolkit.release.findings import Audit
+    from toolkit.release.pseudonyms import Pseudonyms
+    from toolkit.stages.project import Project
 
 EXIT_FINDINGS = 4
 
@@ -23,45 +29,45 @@ def audit(
     html: Annotated[
         Path | None, typer.Option(metavar="OUT.html", help="Write a page that shows the audit.")
     ] = None,
-    source: Annotated[
+    project: Annotated[
         Path | None,
-        typer.Option(metavar="ROOT", help="Compare the source files too; needs --table and --key."),
+        typer.Option(
+            metavar="PROJECT", help="Compare the source files too: the folder where it was built."
+        ),
     ] = None,
-    table: Annotated[
-        Path | None,
-        typer.Option(metavar="SOURCES.parquet", help="Which source files the clips came from."),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The key of the published ids.")
+    rebuild: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K", min=1, help="Make K of the clips again from their source; needs --project."
+        ),
     ] = None,
 ) -> None:
     """Check a release: every digest is computed again, and every clip accounted for.
 
     Exit codes: 0 nothing found, 4 something found, 2 bad input or usage, 1 our own failure.
     """
-    if len({source is None, table is None, key is None}) > 1:
-        raise InputError("--source, --table and --key go together: give all three, or none")
+    if rebuild and project is None:
+        raise InputError("--rebuild needs the sources: name with --project where it was built")
     from rich.console import Console
 
     from toolkit.files import check_out
     from toolkit.progress import show_stages
     from toolkit.release.audit import audit as audit_release
-    from toolkit.release.audit import audit_sources
-    from toolkit.release.findings import sort_findings
-    from toolkit.release.pseudonyms import Pseudonyms
     from toolkit.release.report import make_json, print_audit, write_page
 
     if html is not None:
         check_out(html)
         if html.resolve().is_relative_to(folder.resolve()):
             raise InputError(f"{html} would be an extra file of the release: write it elsewhere")
-    pseudonyms = Pseudonyms.from_file(key) if key else None
+    built = _open_project(project) if project else None
     with show_stages("done") as start_stage:
         done = audit_release(folder, clip_id, start_stage)
-        if source and table and pseudonyms and done.rows:
-            found = audit_sources(folder, table, source, pseudonyms, clip_id, start_stage)
-            findings = sort_findings((*done.findings, *found))
-            done = replace(done, findings=findings, has_sources=True)
+        if built and done.rows:
+            done = _audit_sources(done, folder, *built, clip_id, start_stage)
+        if built and done.name and rebuild:  # a release without a name is a finding already
+            from toolkit.stages.rebuild import audit_rebuilt  # loads all that makes clips
+
+            done = audit_rebuilt(done, built[0], rebuild, start_stage)
     if html is not None:
         write_page(done, clip_id, html)
     if as_json:
@@ -70,3 +76,29 @@ def audit(
         print_audit(done, clip_id, Console())
     if not done.ok:
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _open_project(root: Path) -> "tuple[Project, Pseudonyms]":
+    """Return a project and its key: what is wrong with them is told before anything takes long."""
+    from toolkit.release.pseudonyms import Pseudonyms
+    from toolkit.stages.project import Project
+
+    project = Project.open(root)
+    return project, Pseudonyms.from_file(project.key_file)
+
+
+def _audit_sources(
+    done: "Audit",
+    folder: Path,
+    project: "Project",
+    pseudonyms: "Pseudonyms",
+    clip_id: str | None,
+    start_stage: "StartStage",
+) -> "Audit":
+    """Add what the source files of the clips tell."""
+    from toolkit.release.audit import audit_sources
+    from toolkit.release.findings import sort_findings
+
+    table, root = project.sources_table, project.source
+    found = audit_sources(folder, table, root, pseudonyms, clip_id, start_stage)
+    return replace(done, findings=sort_findings((*done.findings, *found)), has_sources=True)

@@ -20,6 +20,7 @@ KINDS = {
     "missing_file": "a file of the release is not there",
     "extra_file": "something that is no part of the release",
     "changed_source": "a source file is not the one that a clip was made from",
+    "changed_rebuild": "a clip made again from its source is another one",
 }
 """What an audit can find, and what each means; findings are listed in this order."""
 
@@ -51,6 +52,7 @@ class Audit:
         counts: of the whole manifest (``toolkit.manifest.count_clips``).
         num_shards: that were read.
         has_sources: whether source files were compared.
+        num_rebuilt: clips that were made again from their source.
         findings: sorted by kind, clip and file.
     """
 
@@ -61,6 +63,7 @@ class Audit:
     num_shards: int
     findings: tuple[Finding, ...]
     has_sources: bool = False
+    num_rebuilt: int = 0
 
     @property
     def num_clips(self) -> int:

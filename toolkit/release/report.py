@@ -39,6 +39,7 @@ _CHECKED = {
     ),
     "Checks": ("each released clip passed every check", ("failed_check",)),
     "Sources": ("each source file is the one that a clip was made from", ("changed_source",)),
+    "Rebuild": ("made again from their source, clips are the same", ("changed_rebuild",)),
 }
 """What is checked: what must hold, and the kinds of findings where it does not."""
 
@@ -150,12 +151,11 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 - what JSON can hold, and NaN
 
 def _count_findings(audit: Audit) -> dict[str, tuple[str, int | None]]:
     """Return what must hold, and how often it does not; None where nobody looked."""
-    return {
-        what: (
-            rule,
-            None
-            if what == "Sources" and not audit.has_sources
-            else sum(finding.kind in kinds for finding in audit.findings),
+    counts = {}
+    for what, (rule, kinds) in _CHECKED.items():
+        num_findings = sum(finding.kind in kinds for finding in audit.findings)
+        is_left_out = (what == "Sources" and not audit.has_sources) or (
+            what == "Rebuild" and not audit.num_rebuilt
         )
-        for what, (rule, kinds) in _CHECKED.items()
-    }
+        counts[what] = (rule, None if is_left_out else num_findings)
+    return counts

@@ -29,7 +29,17 @@ GATE = "gate"
 
 
 def gate(project: Project, start_stage: StartStage, release: str) -> None:
-    """Judge each clip of a release by the limits, and write the manifest, with private ids.
+    """Judge each clip of a release, and print how many are released.
+
+    Raises:
+        ToolkitError: as ``judge_clips``.
+    """
+    counts = count_clips(judge_clips(project, start_stage, release))
+    print(f"{release}: " + ", ".join(f"{num} {status}" for status, num in counts.items()))  # noqa: T201
+
+
+def judge_clips(project: Project, start_stage: StartStage, release: str) -> list[ManifestRow]:
+    """Judge each clip by the limits, and write the manifest, with private ids.
 
     Raises:
         ToolkitError: a stage before has lost a clip, or its tables cannot be read.
@@ -54,8 +64,7 @@ def gate(project: Project, start_stage: StartStage, release: str) -> None:
     path = project.table(f"{release}/{GATE}")
     make_folder(path.parent)
     write_manifest(manifest, path)
-    counts = count_clips(manifest)
-    print(f"{release}: " + ", ".join(f"{num} {status}" for status, num in counts.items()))  # noqa: T201
+    return manifest
 
 
 def list_stages(project: Project, release: str) -> list[str]:

@@ -58,7 +58,7 @@ def package(project: Project, start_stage: StartStage, release: str) -> None:
     Raises:
         ToolkitError: there is no key, or a sample is not what its stage made.
     """
-    pseudonyms = Pseudonyms.from_file(project.root / project.params.ids.key_file)
+    pseudonyms = Pseudonyms.from_file(project.key_file)
     folder = project.work(f"{release}/{PACKAGE}")
     make_folder(folder / "data")
     private = read_manifest(project.table(f"{release}/{GATE}"))
@@ -195,7 +195,7 @@ def _write_lists(project: Project, folder: Path) -> None:
 
 def describe(project: Project, _start_stage: StartStage, release: str) -> None:
     """Put a release together: what was packed, its card, its provenance, and SHA256SUMS."""
-    pseudonyms = Pseudonyms.from_file(project.root / project.params.ids.key_file)
+    pseudonyms = Pseudonyms.from_file(project.key_file)
     packed, folder = project.work(f"{release}/{PACKAGE}"), project.release(release)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(packed, folder, ignore=shutil.ignore_patterns(f"*{_KEY}"))

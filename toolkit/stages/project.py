@@ -52,6 +52,11 @@ class Project:
         return tables
 
     @property
+    def key_file(self) -> Path:
+        """The key of the published ids."""
+        return self.root / self.params.ids.key_file
+
+    @property
     def sources_table(self) -> Path:
         """What stage ingest found (``toolkit.kinetics.table``)."""
         return self.root / "data" / "ingest.parquet"
