@@ -54,8 +54,9 @@ def test_a_clip_comes_out_the_same_whatever_is_in_work(built: Path, run_m2m: Run
     """All is made from the source: shards that the build has kept are not believed, nor changed."""
     for tar in (built / "work").rglob("*.tar"):
         tar.write_bytes(b"tampered")
-    assert _audit(run_m2m, built, "--rebuild", "1") == (0, [])
+    assert _audit(run_m2m, built, "--rebuild", "2") == (0, [])
     assert {tar.read_bytes() for tar in (built / "work").rglob("*.tar")} == {b"tampered"}
+    assert not list((built / "work").glob("rebuild-*"))
 
 
 def test_a_changed_source_is_found(built: Path, run_m2m: RunM2m) -> None:
@@ -71,7 +72,7 @@ def test_a_changed_source_is_found(built: Path, run_m2m: RunM2m) -> None:
         ("changed_source", clip),
         ("changed_rebuild", clip),
     ]
-    assert found[1]["detail"] == "made again, it is failed: stage standardize failed"
+    assert found[1]["detail"] == "cannot be made again: stage standardize failed"
     assert "hall" not in json.dumps(found)
 
 

@@ -1,7 +1,7 @@
 """Clips of a release made again from their source, to see whether the same comes out.
 
-It happens in a temporary project, so that nothing that the build has kept in work/ can answer for
-the source.
+It happens in a temporary project, so that nothing that the build has kept answers for the source.
+That project lies in work/, because it shows people, and stays where a run is killed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from toolkit.errors import InputError
 from toolkit.files import make_folder
 from toolkit.kinetics.table import read_table, write_table
-from toolkit.manifest import RELEASED, ManifestRow, read_manifest
+from toolkit.manifest import FAILED, RELEASED, ManifestRow, read_manifest
 from toolkit.progress import StartStage
 from toolkit.release.findings import Audit, Finding, sort_findings
 from toolkit.release.provenance import DATA, MANIFEST
@@ -69,7 +69,7 @@ def rebuild(
     """Make clips of a release again, and compare them with what the manifest has of them.
 
     Args:
-        project: with the sources and the key; its work/ is not used.
+        project: with the sources and the key.
         release: its name in params.yaml.
         clips: rows of its manifest.
         start_stage: ``toolkit.progress``.
@@ -81,7 +81,8 @@ def rebuild(
         raise InputError(
             f"{release} is a list and holds no clips to make again: leave --rebuild out"
         )
-    with TemporaryDirectory(prefix="m2m-rebuild-") as folder:
+    make_folder(project.work(""))
+    with TemporaryDirectory(prefix="rebuild-", dir=project.work("")) as folder:
         clip_ids = {row.clip_id for row in clips}
         made = _make_again(project, release, clip_ids, Path(folder), start_stage)
     return [
@@ -99,7 +100,7 @@ def _make_again(
     start_stage: StartStage,
 ) -> dict[str, ManifestRow]:
     """Run all stages but ingest on a few clips; returns their rows, by published id."""
-    # Only copies: checked values may not lead out of a project, and these lead into the other one.
+    # These paths are absolute, as none of params.yaml may be: they lead back to the project.
     params = project.params.model_copy(
         update={
             "source": project.params.source.model_copy(update={"path": project.source.resolve()}),
@@ -128,6 +129,8 @@ def _compare(row: ManifestRow, made: ManifestRow | None) -> str:
     """Return how a clip came out otherwise than the manifest says; empty where it did not."""
     if made is None:
         return "no row of the table of sources has this clip and a file"
+    if made.status == FAILED:
+        return f"cannot be made again: {made.reason}"
     if made.status != RELEASED:
         return f"made again, it is {made.status}: {made.reason}"
     if made.sample_sha256 == row.sample_sha256:

@@ -20,7 +20,8 @@ def forget_all(project: Project, stages: Sequence[str]) -> dict[str, list[str]]:
         InputError: a stage that is named has done nothing yet.
     """
     work = project.root / "work"
-    known = sorted(path.parent.relative_to(work).as_posix() for path in work.rglob("parts"))
+    folders = [*work.glob("*/parts"), *work.glob("*/*/parts")]
+    known = sorted(path.parent.relative_to(work).as_posix() for path in folders)
     for name in stages:
         if name not in known:
             raise InputError(
