@@ -21,3 +21,10 @@ def test_every_check_says_how_it_can_fail():
     for section in sections:
         assert "\n- Misses " in section
         assert "\n- Alarms " in section
+
+
+def test_the_index_names_every_page(root):
+    """docs/index.md links each page beside it."""
+    index = root / "docs" / "index.md"
+    linked = set(re.findall(r"\]\((\w[\w-]*\.md)\)", index.read_text("utf-8")))
+    assert linked == {page.name for page in index.parent.glob("*.md")} - {index.name}
