@@ -39,6 +39,11 @@ def _stamps(project: Path) -> dict[str, int]:
     return {str(path.relative_to(project)): path.stat().st_mtime_ns for path in tars}
 
 
+def _videos(release: Path) -> list[bytes]:
+    samples = [s for tar in sorted(release.glob("data/*.tar")) for s in read_shard(tar)]
+    return sorted(sample.parts["mp4"] for sample in samples)
+
+
 def _read(folder: Path) -> dict[str, bytes]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
@@ -136,6 +141,40 @@ def test_a_changed_parameter_redoes_what_reads_it(built: Path, dvc: Dvc) -> None
     assert "composite@kinetics-150" not in "".join(
         line for line in done.stdout.splitlines() if line.startswith("Running")
     )
+
+
+def test_a_body_that_comes_back_is_drawn_again(built: Path, dvc: Dvc) -> None:
+    """There, back and another key: what is packed is what was checked, not what was there last."""
+    path, folder = built / "params.yaml", built / "release" / "m2m-kinetics"
+
+    def draw(body: str) -> list[bytes]:
+        params = yaml.safe_load(path.read_text("utf-8"))
+        params["releases"]["m2m-kinetics"]["body"] = body
+        path.write_text(yaml.safe_dump(params, sort_keys=False), "utf-8")
+        dvc(built, "repro", "describe@m2m-kinetics")
+        return _videos(folder)
+
+    neutral, wooden = draw("anny-neutral"), draw("mannequin")
+    assert neutral != wooden
+    key = built / "keys" / "clip_ids.key"
+    first = key.read_text("ascii")
+    try:
+        key.write_text("6d" * 32 + "\n", "ascii")
+        assert draw("anny-neutral") == neutral
+    finally:
+        key.write_text(first, "ascii")
+    assert draw("anny-neutral") == neutral
+
+
+def test_private_tables_are_not_pushed(built: Path, dvc: Dvc, tmp_path: Path) -> None:
+    """A plain ``dvc push`` takes releases to the remote, and no table that names a source."""
+    dvc(built, "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    dvc(built, "push")
+    pushed = [file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()]
+    assert (built / "release" / "m2m-kinetics" / "manifest.parquet").read_bytes() in pushed
+    private = [path.read_bytes() for path in (built / "data").rglob("*") if path.is_file()]
+    assert private
+    assert not set(private) & set(pushed)
 
 
 def test_a_failed_clip_stops_the_build_and_is_tried_again(

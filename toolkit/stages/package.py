@@ -10,12 +10,13 @@ import json
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from toolkit import models
+from toolkit.errors import ToolkitError
 from toolkit.files import make_folder, write_output
 from toolkit.kinetics.annotations import read_annotations
 from toolkit.manifest import (
@@ -82,14 +83,22 @@ def package(project: Project, start_stage: StartStage, release: str) -> None:
     shutil.rmtree(folder / _LISTS, ignore_errors=True)
     if not project.find_release(release).pixels:
         _write_lists(project, folder / _LISTS)
-    summary = project.root / "data" / release / f"{PACKAGE}.json"
-    files = {
+    with write_output(_summary_path(project, release)) as partial:
+        files = json.dumps(_hash_packed(folder), indent=1, sort_keys=True)
+        partial.write_text(files + "\n", "utf-8")
+
+
+def _summary_path(project: Project, release: str) -> Path:
+    return project.root / "data" / release / f"{PACKAGE}.json"
+
+
+def _hash_packed(folder: Path) -> dict[str, str]:
+    """Return path to sha256 of each packed file."""
+    return {
         path.relative_to(folder).as_posix(): hash_file(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix != _KEY
     }
-    with write_output(summary) as partial:
-        partial.write_text(json.dumps(files, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def _pack(
@@ -124,9 +133,7 @@ def _pack(
         for row in clips:
             stages = {"mp4": f"{release}/{COMPOSITE}", "safetensors": RECOVER}
             parts = {
-                extension: read_sample(
-                    project.work(stage) / work_shards[row.clip_id], row.clip_id
-                ).parts[extension]
+                extension: _read_made(project, stage, work_shards[row.clip_id], row)[extension]
                 for extension, stage in stages.items()
                 if extension == "mp4" or wanted.body
             }
@@ -139,6 +146,22 @@ def _pack(
     with write_output(key_path) as partial:
         partial.write_text(key, "ascii")
     return {row.clip_id: index.sample_digests[pseudonyms.publish(row.clip_id)] for row in clips}
+
+
+def _read_made(project: Project, stage: str, shard: str, row: ManifestRow) -> Mapping[str, bytes]:
+    """Return a clip's sample of a stage, if it is still the one that was checked.
+
+    Tables may come from DVC's cache while ``work/`` has moved on.
+    """
+    sample = read_sample(project.work(stage) / shard, row.clip_id)
+    if sample.sha256 not in {link.digest for link in row.chain if link.stage == stage}:
+        release, _, name = stage.rpartition("/")
+        target = f"{name}@{release}" if release else name
+        raise ToolkitError(
+            f"{row.clip_id} is not what {stage} made when it was checked: run  dvc repro --force "
+            f"--single-item {target}  and then  dvc repro"
+        )
+    return sample.parts
 
 
 def _publish(row: ManifestRow, place: tuple[str, str], pseudonyms: Pseudonyms) -> ManifestRow:
@@ -194,9 +217,18 @@ def _write_lists(project: Project, folder: Path) -> None:
 
 
 def describe(project: Project, _start_stage: StartStage, release: str) -> None:
-    """Put a release together: what was packed, its card, its provenance, and SHA256SUMS."""
+    """Put a release together: what was packed, its card, its provenance, and SHA256SUMS.
+
+    Raises:
+        ToolkitError: there is no key, or what lies in ``work/`` is not what was packed last.
+    """
     pseudonyms = Pseudonyms.from_file(project.key_file)
     packed, folder = project.work(f"{release}/{PACKAGE}"), project.release(release)
+    if _hash_packed(packed) != json.loads(_summary_path(project, release).read_text("utf-8")):
+        raise ToolkitError(
+            f"{packed} is not what {PACKAGE} made: run  dvc repro --force --single-item "
+            f"{PACKAGE}@{release}  and then  dvc repro"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(packed, folder, ignore=shutil.ignore_patterns(f"*{_KEY}"))
     rows = read_manifest(folder / MANIFEST)
