@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.actors_clip import read_masks, store, true_people
 from toolkit.actors.generate import ActorClip
-from toolkit.m2m.left_behind import mask_left_behind
+from toolkit.m2m.left_behind import left_behind, mask_left_behind
+from toolkit.m2m.masks import dilate
+from toolkit.m2m.types import People
 
 FPS = 12.0
 LOST = range(15, 21)
@@ -62,3 +65,17 @@ def test_ground_that_a_few_outlines_take_in_is_not_masked(actor: ActorClip) -> N
     before, after = people.masks, mask_left_behind(store(frames_THWC), people, 60.0).masks
     lean = np.arange(60) % 3 != 0
     assert np.count_nonzero(read_masks(after)[lean] & ~read_masks(before)[lean]) == 0
+
+
+@pytest.mark.parametrize("index", [0, 35])
+def test_somebody_who_is_missed_at_an_end_is_found(actor: ActorClip, index: int) -> None:
+    """In the first frame and in the last, there is only one side to look at."""
+    frames, masks = store(actor.frames_THWC), actor.masks_THW.astype(np.uint8) * 255
+    missed = masks.copy()
+    missed[index] = 0
+    dilated = np.stack([dilate(mask_HW) for mask_HW in missed])
+    people = People([], store(dilated), store(missed), [], [])
+    found_HW = left_behind(frames, people, index, fps=12) != 0
+    inside_HW = masks[index] != 0
+    assert (found_HW & inside_HW).sum() > 0.25 * inside_HW.sum()
+    assert (found_HW & ~inside_HW).sum() < 0.1 * inside_HW.sum()

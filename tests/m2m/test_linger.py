@@ -91,3 +91,13 @@ def test_a_box_around_somebody_sure_does_not_last(
 def test_nobody_stays_nobody(views: np.ndarray) -> None:
     """A track without a sighting."""
     assert linger(Track(0), [], store(views)).frames == {}
+
+
+def test_nobody_vanishes_in_the_last_frames(views: np.ndarray) -> None:
+    """Seen up to three frames from an end: masked to the end, whatever the place looks like."""
+    views[27:, 20:40] = 250
+    seen = replace(_track(0, 26, BOX_XYXY + 20), num_confirmed=20)
+    assert max(linger(seen, [], store(views)).frames) == 29
+    left = replace(_track(0, 25, BOX_XYXY + 20), num_confirmed=20)
+    views[26:, 20:40] = 250
+    assert max(linger(left, [], store(views)).frames) == 25

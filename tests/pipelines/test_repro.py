@@ -110,11 +110,11 @@ def test_standard_libraries_read_the_shards(built: Path, tmp_path: Path) -> None
 
 
 def test_a_second_repro_does_nothing(built: Path, dvc: Dvc) -> None:
-    """No stage runs, and it ends in seconds."""
+    """No stage runs but the one that looks whether it must, and it ends in seconds."""
     before, stamps, begin = _worked(built), _stamps(built), time.monotonic()
     done = dvc(built, "repro")
     assert time.monotonic() - begin < 20
-    assert "Running stage" not in done.stdout
+    assert done.stdout.count("Running stage") == done.stdout.count("Running stage 'versions'") == 1
     assert (_worked(built), _stamps(built)) == (before, stamps)
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.videos import paint_clip, write_video
-from toolkit.errors import AnnotationError, ConfigError
+from toolkit.errors import AnnotationError, ConfigError, InputError
 from toolkit.kinetics.table import read_table
 from toolkit.stages.clips import STANDARDIZE, run_clips
 from toolkit.stages.ingest import ingest, list_inputs, read_classes, select_classes
@@ -28,6 +28,8 @@ def folder(tmp_path: Path, root: Path) -> Path:
     """A project without clips yet."""
     shutil.copy(root / "params" / "tiny.yaml", tmp_path / "params.yaml")
     (tmp_path / "source" / "annotations").mkdir(parents=True)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "clip_ids.key").write_text("5c" * 32)
     return tmp_path
 
 
@@ -181,3 +183,10 @@ def test_classes_are_in_order(folder: Path) -> None:
         "classes": ["C", "a", "b"],
         "method": "all",
     }
+
+
+def test_a_key_that_is_missing_is_told_at_the_start(folder: Path) -> None:
+    """Not after days of work, when clips are packed."""
+    (folder / "keys" / "clip_ids.key").unlink()
+    with pytest.raises(InputError, match="there is no file with a key: make one"):
+        ingest(Project.open(folder), _quiet)

@@ -30,7 +30,8 @@ def left_behind(frames: FrameStore, people: People, index: int, fps: float) -> A
 
     Each unmasked pixel of the source is followed along the optical flow to frames before and after.
     What lies inside a person in one before and in one after, and looks the same there, is a part of
-    that person now too: a limb that stands still, or one that moves, with any camera.
+    that person now too: a limb that stands still, or one that moves, with any camera. Where the
+    clip has no frame before, or none after, the other side alone tells.
 
     Args:
         frames: [T, H, W, 3] uint8 RGB, the source.
@@ -39,16 +40,20 @@ def left_behind(frames: FrameStore, people: People, index: int, fps: float) -> A
         fps: frames per second.
 
     Returns:
-        [H, W] uint8 0 or 255, without threads one pixel wide; all 0 where the clip has no frame
-        before or after.
+        [H, W] uint8 0 or 255, without threads one pixel wide; all 0 in a clip of one frame.
     """
     frame_HWC, free_HW = frames[index], people.masks[index] == 0
     steps = sorted({max(1, round(reach_s * fps)) for reach_s in _REACHES_S})
-    for sign in (-1, 1):
+    sides = [
+        [other for step in steps if 0 <= (other := index + sign * step) < len(frames)]
+        for sign in (-1, 1)
+    ]
+    if not any(sides):
+        return np.zeros(free_HW.shape, np.uint8)
+    for others in filter(None, sides):
         was_inside_HW = np.zeros_like(free_HW)
-        for other in (index + sign * step for step in steps):
-            if 0 <= other < len(frames):
-                was_inside_HW |= _comes_from(frame_HWC, frames[other], people.cores[other])
+        for other in others:
+            was_inside_HW |= _comes_from(frame_HWC, frames[other], people.cores[other])
         free_HW &= was_inside_HW
     left_HW = free_HW.astype(np.uint8) * 255
     return cv2.morphologyEx(left_HW, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))

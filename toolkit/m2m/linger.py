@@ -20,6 +20,8 @@ _STAYING_SHARE = 0.25
 """Who is unsure, and seen in less of the clip, is a false alarm, unless the frame cuts them off: of
 those whom it does, detectors see too little to be sure."""
 _HELD_SHARE = 0.8
+_SLACK_FRAMES = 3
+"""Nobody vanishes this shortly before the clip ends, or comes this shortly after it begins."""
 
 
 def linger(track: Track, tracks: Sequence[Track], views: FrameStore) -> Track:
@@ -50,6 +52,8 @@ def linger(track: Track, tracks: Sequence[Track], views: FrameStore) -> Track:
         left = replace(frames[end], landmarks_K4=None, world_K3=None, score=0.0, source="filled")
         place = _Place(left, views[end])
         farthest = next((index for index in others if place.looks_same(views[index])), end)
+        if track.is_sure and 0 < len(others) <= _SLACK_FRAMES:
+            farthest = others[0]
         for index in range(min(farthest, end), max(farthest, end) + 1):
             frames.setdefault(index, left)
     return replace(track, frames=frames)

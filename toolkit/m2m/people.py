@@ -9,6 +9,7 @@ import numpy as np
 
 from toolkit.frames import FrameStore
 from toolkit.m2m.background import Background
+from toolkit.m2m.bridge import bridge
 from toolkit.m2m.foreground import add_foreground, take_out_background
 from toolkit.m2m.linger import linger
 from toolkit.m2m.masks import (
@@ -38,6 +39,7 @@ def gather_people(
     evidence: Sequence[Sequence[Evidence]],
 ) -> People:
     """Turn the tracker's view-sized result into working-frame masks, tracks and evidence."""
+    tracked = bridge(tracked)
     tracked = [linger(track, tracked, views) for track in tracked]
     outlines, whole, anyone = (FrameStore(views.frame_shape[:2]) for _ in range(3))
     for index in range(len(views)):

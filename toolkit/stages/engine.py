@@ -46,7 +46,7 @@ from toolkit.stages.kept import (
     write_record,
 )
 from toolkit.stages.parts import Parts
-from toolkit.stages.rows import FAILED, OK, Row
+from toolkit.stages.rows import FAILED, OK, Row, tell_again
 
 _NUM_NAMED = 5
 
@@ -94,7 +94,7 @@ class Job:
             ShardError: it is not there, or not what that stage made.
         """
         shard = self.shards[stage]
-        again = f"run  dvc repro --force {stage}"
+        again = tell_again(stage)
         if not shard.is_file():
             raise ShardError(f"{shard} is gone, but {self.clip_id} is made of it: {again}")
         sample = read_sample(shard, self.clip_id)

@@ -23,7 +23,7 @@ from toolkit.stages import rows as stage_rows
 from toolkit.stages.clips import COMPOSITE, INPAINT, MASK, MEASURE, RECOVER, STANDARDIZE
 from toolkit.stages.ingest import list_inputs, read_classes
 from toolkit.stages.project import Project
-from toolkit.stages.rows import OK, Row, read_rows
+from toolkit.stages.rows import OK, Row, read_rows, tell_again
 
 GATE = "gate"
 
@@ -55,8 +55,7 @@ def judge_clips(project: Project, start_stage: StartStage, release: str) -> list
         lost = [name for name, row in chain.items() if row is None]
         if lost:
             raise ToolkitError(
-                f"{clip.row.clip_id}: stage {lost[0]} says nothing of it: run  dvc repro --force "
-                f"{lost[0]}"
+                f"{clip.row.clip_id}: stage {lost[0]} says nothing of it: {tell_again(lost[0])}"
             )
         links = {name: row for name, row in chain.items() if row}
         manifest.append(_judge(project, links, labels, limits, clip.row.sha256))
@@ -92,9 +91,7 @@ def _judge(
     if last.status == OK:
         sample = read_sample(project.work(name) / last.shard, last.clip_id)
         if sample.sha256 != last.sha256:
-            raise ToolkitError(
-                f"{last.clip_id} is not what {name} made: run  dvc repro --force {name}"
-            )
+            raise ToolkitError(f"{last.clip_id} is not what {name} made: {tell_again(name)}")
         record = json.loads(sample.parts["json"])
         checks = _apply(record.pop("checks"), limits)  # type: ignore[arg-type]
         failed = [check for check in checks if not check.passed]

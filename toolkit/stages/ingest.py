@@ -8,14 +8,20 @@ import hashlib
 import json
 import math
 from collections import Counter
+from dataclasses import asdict
 
+from toolkit import __version__, backends, models
+from toolkit.config import load_profile
 from toolkit.errors import InputError
 from toolkit.files import make_folder, write_output
+from toolkit.gate import CHECK_MODELS
 from toolkit.kinetics.check import DUPLICATE, EXTRA, MISSING, find_clips
 from toolkit.kinetics.table import Row as SourceRow
 from toolkit.kinetics.table import read_table, write_table
 from toolkit.kinetics.tree import SourceFile
 from toolkit.progress import StartStage
+from toolkit.qa.checks import load_limits
+from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.shards import shard_name
 from toolkit.stages.engine import ClipInput
 from toolkit.stages.project import Project
@@ -33,8 +39,10 @@ def ingest(project: Project, start_stage: StartStage) -> None:
     """Look at the whole source, and write what it holds to ``project.sources_table``.
 
     Raises:
-        ToolkitError: source or annotations are not what they should be.
+        ToolkitError: source or annotations are not what they should be, or there is no key, which
+            is needed only at the end.
     """
+    Pseudonyms.from_file(project.key_file)
     folder = project.work("ingest")
     make_folder(folder)
     journal = folder / "looks.jsonl"
@@ -42,6 +50,25 @@ def ingest(project: Project, start_stage: StartStage) -> None:
     make_folder(project.sources_table.parent)
     with write_output(project.sources_table) as partial:
         write_table(rows, partial)
+
+
+def note_versions(project: Project, _start_stage: StartStage) -> None:
+    """Write what the build depends on and DVC cannot see: this toolkit, its weights and limits.
+
+    DVC runs this each time, and the stages after it only where something has changed.
+    """
+    profile = load_profile(project.params.profile)
+    bodies = {release.body for release in project.params.releases.values() if release.body}
+    used = [backends.get(kind, name) for kind, name in asdict(profile).items() if kind != "body"]
+    used += [backends.get("body", name) for name in sorted(bodies)]
+    needed = {*CHECK_MODELS, *(name for backend in used for name in getattr(backend, "models", ()))}
+    versions = {
+        "toolkit": __version__,
+        "limits": dict(load_limits()),
+        "models": {name: models.sha256_of(name) for name in sorted(needed)},
+    }
+    with write_output(project.versions) as partial:
+        partial.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def select_classes(project: Project, _start_stage: StartStage) -> None:

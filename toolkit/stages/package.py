@@ -46,6 +46,7 @@ from toolkit.stages.clips import COMPOSITE, RECOVER, make_stage
 from toolkit.stages.gate import GATE, list_stages
 from toolkit.stages.ingest import SOURCE, list_inputs, read_classes
 from toolkit.stages.project import Project
+from toolkit.stages.rows import tell_again
 
 PACKAGE, DVC_YAML = "package", "dvc.yaml"
 _LISTS, _KEY = "lists", ".key"
@@ -155,11 +156,8 @@ def _read_made(project: Project, stage: str, shard: str, row: ManifestRow) -> Ma
     """
     sample = read_sample(project.work(stage) / shard, row.clip_id)
     if sample.sha256 not in {link.digest for link in row.chain if link.stage == stage}:
-        release, _, name = stage.rpartition("/")
-        target = f"{name}@{release}" if release else name
         raise ToolkitError(
-            f"{row.clip_id} is not what {stage} made when it was checked: run  dvc repro --force "
-            f"--single-item {target}  and then  dvc repro"
+            f"{row.clip_id} is not what {stage} made when it was checked: {tell_again(stage)}"
         )
     return sample.parts
 
@@ -226,8 +224,7 @@ def describe(project: Project, _start_stage: StartStage, release: str) -> None:
     packed, folder = project.work(f"{release}/{PACKAGE}"), project.release(release)
     if _hash_packed(packed) != json.loads(_summary_path(project, release).read_text("utf-8")):
         raise ToolkitError(
-            f"{packed} is not what {PACKAGE} made: run  dvc repro --force --single-item "
-            f"{PACKAGE}@{release}  and then  dvc repro"
+            f"{packed} is not what {PACKAGE} made: {tell_again(f'{release}/{PACKAGE}')}"
         )
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(packed, folder, ignore=shutil.ignore_patterns(f"*{_KEY}"))

@@ -62,6 +62,11 @@ class Project:
         return self.root / "data" / "ingest.parquet"
 
     @property
+    def versions(self) -> Path:
+        """What stage versions noted."""
+        return self.root / "data" / "versions.json"
+
+    @property
     def classes(self) -> Path:
         """What stage select_classes chose."""
         return self.root / "data" / "classes.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 from toolkit.errors import InputError
 from toolkit.stages.kept import forget_failures
 from toolkit.stages.project import Project
+from toolkit.stages.rows import name_target
 
 
 def forget_all(project: Project, stages: Sequence[str]) -> dict[str, list[str]]:
@@ -38,12 +39,6 @@ def run_again(root: Path, stages: Sequence[str]) -> int:
         The exit code of DVC.
     """
     dvc = (sys.executable, "-m", "dvc", "repro")
-    targets = [_target(name) for name in stages]
+    targets = [name_target(name) for name in stages]
     forced = subprocess.run([*dvc, "--force", "--single-item", *targets], cwd=root, check=False)
     return forced.returncode or subprocess.run(dvc, cwd=root, check=False).returncode
-
-
-def _target(stage: str) -> str:
-    """Return what dvc.yaml calls a stage."""
-    release, _, name = stage.rpartition("/")
-    return f"{name}@{release}" if release else name

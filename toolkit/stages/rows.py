@@ -57,3 +57,14 @@ def read_rows(path: Path) -> list[Row]:
         raise InputError(
             f"{path}: cannot be read as the table of a stage ({reason}): run  dvc repro"
         ) from error
+
+
+def name_target(stage: str) -> str:
+    """Return what dvc.yaml calls a stage: ``STAGE@RELEASE`` where each release has its own."""
+    release, _, name = stage.rpartition("/")
+    return f"{name}@{release}" if release else name
+
+
+def tell_again(stage: str) -> str:
+    """Return the commands that make a stage do its work again, for the end of an error."""
+    return f"run  dvc repro --force --single-item {name_target(stage)}  and then  dvc repro"
