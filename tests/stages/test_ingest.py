@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -142,6 +143,18 @@ def test_a_plain_folder_is_a_source_too(folder: Path) -> None:
     assert read_classes(project) == ["dance at home"]
     assert {row.split for row in rows.values()} == {"train", "val"}
     assert all("." not in clip_id for clip_id in rows)
+
+
+def test_a_tar_is_a_source_too(folder: Path) -> None:
+    """Each member is found where it lies in its tar."""
+    _set(folder, source={"path": "source", "annotations": None})
+    for name in ("a", "b"):
+        _write_clip(folder / f"clips/walk/{name}.mp4", 3)
+    with tarfile.open(folder / "source/clips.tar", "w") as tar:
+        tar.add(folder / "clips", "train")
+    project = _ingest(folder)
+    run_clips(project, _quiet, STANDARDIZE)
+    assert [row.status for row in read_rows(project.table(STANDARDIZE))] == [OK, OK]
 
 
 def test_a_clip_keeps_its_shard_when_others_come(folder: Path) -> None:

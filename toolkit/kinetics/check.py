@@ -205,6 +205,7 @@ def _reject(rejected: RejectedRow) -> Row:
 
 def _fill(row: Row, file: SourceFile, look: Look) -> None:
     row.path, row.member = file.path, file.member
+    row.offset = None if file.problem else file.offset
     row.size_bytes = None if file.problem else file.size_bytes
     for name, value in asdict(look).items():
         if name not in ("problem", "detail"):

@@ -24,6 +24,7 @@ class Row:
         label, split: as annotated; without annotations, from the folders. None where neither says.
         problems: names of ``toolkit.kinetics.check.PROBLEMS``; none where all is well.
         path, member: relative to the source; ``member`` in a tar. None where there is no file.
+        offset: where the member's content begins in its tar; 0 where it is in none.
         detail: what is known of each problem.
 
     The others are those of ``toolkit.kinetics.look.Look``.
@@ -35,6 +36,7 @@ class Row:
     problems: list[str]
     path: str | None = None
     member: str | None = None
+    offset: int | None = None
     size_bytes: int | None = None
     sha256: str | None = None
     num_frames: int | None = None
@@ -79,6 +81,7 @@ def read_table(path: Path) -> list[Row]:
 def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module
     types = {
         "problems": pa.list_(pa.string()),
+        "offset": pa.int64(),
         "size_bytes": pa.int64(),
         "num_frames": pa.int32(),
         "duration_s": pa.float64(),

@@ -137,5 +137,5 @@ def _make_input(row: SourceRow, num_clips: int, clips_per_shard: int) -> ClipInp
         row.sha256 or "",
         "",
     )
-    file = SourceFile(row.path, row.member, row.size_bytes or 0)
+    file = SourceFile(row.path, row.member, row.size_bytes or 0, offset=row.offset or 0)
     return ClipInput(stage_row, {SOURCE: row.sha256 or ""}, file)
