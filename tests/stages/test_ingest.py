@@ -13,7 +13,7 @@ from tests.videos import paint_clip, write_video
 from toolkit.errors import AnnotationError, ConfigError, InputError
 from toolkit.kinetics.table import read_table
 from toolkit.stages.clips import STANDARDIZE, run_clips
-from toolkit.stages.ingest import ingest, list_inputs, read_classes, select_classes
+from toolkit.stages.ingest import ingest, list_inputs, note_versions, read_classes, select_classes
 from toolkit.stages.project import Project
 from toolkit.stages.rows import OK, QUARANTINED, read_rows
 
@@ -196,6 +196,13 @@ def test_classes_are_in_order(folder: Path) -> None:
         "classes": ["C", "a", "b"],
         "method": "all",
     }
+
+
+def test_the_first_stage_makes_the_folder_of_tables(folder: Path) -> None:
+    """DVC does so only where git does not ignore it, and the docs say to ignore it."""
+    project = Project.open(folder)
+    note_versions(project, _quiet)
+    assert "models" in json.loads(project.versions.read_text("utf-8"))
 
 
 def test_a_key_that_is_missing_is_told_at_the_start(folder: Path) -> None:

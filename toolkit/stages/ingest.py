@@ -67,7 +67,7 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
         "limits": dict(load_limits()),
         "models": {name: models.sha256_of(name) for name in sorted(needed)},
     }
-    make_folder(project.versions.parent)
+    make_folder(project.versions.parent)  # DVC makes it only where git does not ignore it
     with write_output(project.versions) as partial:
         partial.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n", "utf-8")
 
