@@ -120,10 +120,15 @@ def _is_clip(row: SourceRow) -> bool:
     return bool(row.clip_id and row.path) and not {EXTRA, MISSING} & set(row.problems)
 
 
+def count_shards(num_clips: int, clips_per_shard: int) -> int:
+    """Return the number of shards of a split: a power of two, so that it seldom changes."""
+    return int(2 ** max(0, math.floor(math.log2(num_clips / clips_per_shard))))
+
+
 def _make_input(row: SourceRow, num_clips: int, clips_per_shard: int) -> ClipInput:
     assert row.clip_id and row.path  # noqa: S101, PT018 - _is_clip
     split = row.split or _NO_SPLIT
-    num_shards = 2 ** max(0, math.floor(math.log2(num_clips / clips_per_shard)))
+    num_shards = count_shards(num_clips, clips_per_shard)
     digest = hashlib.sha256(row.clip_id.encode()).digest()
     number = int.from_bytes(digest[:8], "big") % num_shards
     problems = [name for name in row.problems if name not in _HARMLESS]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ from toolkit.shards import (
 )
 from toolkit.stages.clips import COMPOSITE, RECOVER, make_stage
 from toolkit.stages.gate import GATE, list_stages
-from toolkit.stages.ingest import SOURCE, list_inputs, read_classes
+from toolkit.stages.ingest import SOURCE, count_shards, list_inputs, read_classes
 from toolkit.stages.project import Project
 from toolkit.stages.rows import tell_again
 
@@ -65,10 +65,13 @@ def package(project: Project, start_stage: StartStage, release: str) -> None:
     make_folder(folder / "data")
     private = read_manifest(project.table(f"{release}/{GATE}"))
     work_shards = {clip.row.clip_id: clip.row.shard for clip in list_inputs(project)}
-    groups: dict[str, dict[str, list[ManifestRow]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[str, dict[int, list[ManifestRow]]] = defaultdict(lambda: defaultdict(list))
+    num_clips = Counter(row.split for row in private)
     for row in private:
         if row.status == RELEASED:
-            groups[row.split][work_shards[row.clip_id]].append(row)
+            # By the published id: shards of work/ go by the private one, which they would tell of.
+            num_shards = count_shards(num_clips[row.split], project.params.clips_per_shard)
+            groups[row.split][int(pseudonyms.publish(row.clip_id), 16) % num_shards].append(row)
     advance = start_stage(f"{release}/{PACKAGE}", len(private))
     places: dict[str, tuple[str, str]] = {}
     for split, of_split in sorted(groups.items()):
