@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from toolkit.errors import InputError
 from toolkit.kinetics.table import Row as SourceRow
 from toolkit.kinetics.table import write_table
 from toolkit.manifest import RELEASED, ChainLink, ManifestRow, read_manifest, write_manifest
@@ -87,3 +88,32 @@ def test_without_the_key_nobody_knows_which_clips_share_a_tar(project: Project) 
     _set_key(project.root, "5c")
     package(project, _quiet, RELEASE)
     assert _division(project) == first
+
+
+def test_a_tar_from_which_a_killed_run_left_no_key_is_packed_anew(project: Project) -> None:
+    """Packed A, then B and killed, then A again: the tar of B is not taken for that of A."""
+    folder = project.work(f"{RELEASE}/package")
+    package(project, _quiet, RELEASE)
+    first = {path.name: path.read_bytes() for path in folder.rglob("*.tar")}
+    _fill(project, "second")
+    (tar, *_) = sorted((folder / "data").glob("*.tar"))
+    partial = tar.with_name(f".{tar.stem}.key.partial")
+    partial.mkdir()  # stops it where the key would be written
+    with pytest.raises(InputError):
+        package(project, _quiet, RELEASE)
+    partial.rmdir()
+    assert tar.read_bytes() != first[tar.name]
+    _fill(project, "first")
+    package(project, _quiet, RELEASE)
+    assert {path.name: path.read_bytes() for path in folder.rglob("*.tar")} == first
+
+
+def test_what_a_killed_run_left_half_written_goes(project: Project) -> None:
+    """Else it would be copied into the release, which may hold no hidden file."""
+    folder = project.work(f"{RELEASE}/package") / "data"
+    package(project, _quiet, RELEASE)
+    whole = sorted(folder.iterdir())
+    for name in (".train-00000-of-00512.tar.partial", "train-00511-of-00512.index.json"):
+        (folder / name).write_text("half")
+    package(project, _quiet, RELEASE)
+    assert sorted(folder.iterdir()) == whole

@@ -146,9 +146,13 @@ def _pack(
             yield Sample(pseudonyms.publish(row.clip_id), parts)
 
     is_kept = key_path.is_file() and key_path.read_text("ascii") == key and is_finished(shard)
-    index = read_index(shard) if is_kept else write_shard(shard, samples())
-    with write_output(key_path) as partial:
-        partial.write_text(key, "ascii")
+    if is_kept:
+        index = read_index(shard)
+    else:
+        key_path.unlink(missing_ok=True)  # it holds for the shard that is replaced now
+        index = write_shard(shard, samples())
+        with write_output(key_path) as partial:
+            partial.write_text(key, "ascii")
     return {row.clip_id: index.sample_digests[pseudonyms.publish(row.clip_id)] for row in clips}
 
 
@@ -187,10 +191,10 @@ def _publish_reason(row: ManifestRow) -> str:
 
 
 def _remove_others(folder: Path, shards: set[str]) -> None:
-    for path in folder.glob("*.tar"):
-        if path.name not in shards:
-            for old in (path, index_path(path), path.with_suffix(_KEY)):
-                old.unlink(missing_ok=True)
+    tars = [folder / name for name in shards]
+    wanted = {path for tar in tars for path in (tar, index_path(tar), tar.with_suffix(_KEY))}
+    for path in set(folder.iterdir()) - wanted:  # also what a killed run left half written
+        path.unlink()
 
 
 def _write_lists(project: Project, folder: Path) -> None:
