@@ -197,6 +197,7 @@ def _measure(job: Job) -> Parts:
         done = Anonymized(clip, people, background, motions, coverage, released)
         checks = run_checks(done, released, load_limits(), lambda _num_done: None)
     record = {
+        "released": job.digests[job.settings["composite"]],
         "checks": [
             {"name": name, "value": check.value, "worst_frame": check.worst_frame}
             for name, check in sorted(checks.items())

@@ -46,7 +46,8 @@ def judge_clips(project: Project, start_stage: StartStage, release: str) -> list
     """
     stages = list_stages(project, release)
     tables = {name: {r.clip_id: r for r in read_rows(project.table(name))} for name in stages}
-    labels, limits = read_classes(project), load_limits()
+    labels = read_classes(project)
+    limits = {} if project.find_release(release).shows_people else load_limits()
     inputs = list_inputs(project)
     advance = start_stage(f"{release}/{GATE}", len(inputs))
     manifest = []
@@ -84,6 +85,7 @@ def _judge(
 ) -> ManifestRow:
     """Return the manifest's row of a clip, with its private id and digests."""
     name, last = list(chain.items())[-1]
+    made = list(chain.values())[-2]
     record: dict[str, object] = {"num_frames": 0, "fps": 0.0, "num_people": -1}
     checks: tuple[CheckValue, ...] = ()
     status = FAILED if last.status == stage_rows.FAILED else QUARANTINED
@@ -93,6 +95,10 @@ def _judge(
         if sample.sha256 != last.sha256:
             raise ToolkitError(f"{last.clip_id} is not what {name} made: {tell_again(name)}")
         record = json.loads(sample.parts["json"])
+        if record.pop("released", "") != made.sha256:
+            raise ToolkitError(
+                f"{last.clip_id} was made anew since it was measured: {tell_again(name)}"
+            )
         checks = _apply(record.pop("checks"), limits)  # type: ignore[arg-type]
         failed = [check for check in checks if not check.passed]
         status = QUARANTINED if failed else RELEASED
@@ -120,13 +126,10 @@ def _judge(
 def _apply(
     measured: Sequence[Mapping[str, object]], limits: Mapping[str, float]
 ) -> tuple[CheckValue, ...]:
-    """Hold what was measured to the limits; what was not, or is no number, fails.
-
-    Of a release that shows people nothing is measured, and there is nothing to hold.
-    """
+    """Hold what was measured to the limits; what was not, or is no number, fails."""
     found = {str(check["name"]): check for check in measured}
     values = []
-    for name, limit in sorted(limits.items()) if found else ():
+    for name, limit in sorted(limits.items()):
         check = found.get(name, {})
         value, frame = check.get("value"), check.get("worst_frame")
         number = float(value) if isinstance(value, int | float) else nan
