@@ -158,6 +158,7 @@ def run_stage(
     make_folder(folder / "parts")
     work = _StageRun(stage, clips, folder)
     todo = work.list_todo()
+    work.save_movers()
     advance = start_stage(stage.name, len(work.keys))
     advance(len(work.keys) - len(todo))
     num_waiting = Counter(clip.row.shard for clip in todo.values())
@@ -207,6 +208,18 @@ class _StageRun:
             for clip in of_shard
             if clip.row.status == OK and self.keys[clip.row.clip_id] not in self._known
         }
+
+    def save_movers(self) -> None:
+        """Copy samples that go to another shard of this division, before it is written anew."""
+        for name, clips in self.by_shard.items():
+            for clip in clips:
+                clip_id, key = clip.row.clip_id, self.keys.get(clip.row.clip_id, "")
+                done, part = self._known.get(key), part_path(self._folder, key)
+                if not done or not done.shard or done.shard in (part, self._folder / name):
+                    continue
+                if done.shard.name in self.by_shard:
+                    write_shard(part, [read_sample(done.shard, clip_id)])
+                    self._known[key] = replace(done, shard=part)
 
     def make_task(self, clip: ClipInput, shards: Mapping[str, Path], root: Path) -> _Task:
         paths = {name: path / clip.row.shard for name, path in shards.items()}
