@@ -274,6 +274,24 @@ def test_a_shard_that_is_gone_is_made_again(tmp_path: Path) -> None:
     assert _read(tmp_path) == {"a": "a ", "b": "b "}
 
 
+def test_a_damaged_sample_is_named_and_made_again(tmp_path: Path) -> None:
+    """The reader says what to remove; then that one clip is worked on, and no other."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    clips = _clips("a", "b")
+    rows, _ = _run(_stage(), clips, first)
+    shard = first / rows["a"].shard
+    whole = shard.read_bytes()
+    shard.write_bytes(whole.replace(b"a ", b"X "))
+    inputs = [ClipInput(row, {"first": row.sha256}) for row in rows.values()]
+    done, _ = _run(_stage(_copy, "second", ("first",)), inputs, second, shards={"first": first})
+    assert {name: row.status for name, row in done.items()} == {"a": FAILED, "b": OK}
+    assert f"remove {index_path(shard)} and run" in done["a"].reason
+    index_path(shard).unlink()
+    _, num_done = _run(_stage(), clips, first)
+    assert num_done == 1
+    assert shard.read_bytes() == whole
+
+
 def test_a_record_that_is_damaged_is_named(tmp_path: Path) -> None:
     """One line that says what to do."""
     _run(_stage(), _clips("a"), tmp_path)

@@ -11,6 +11,7 @@ work/STAGE/journal.jsonl                ``toolkit.journal``
 """
 
 import hashlib
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +30,6 @@ from toolkit.params import Run
 from toolkit.progress import StartStage
 from toolkit.shards import (
     Sample,
-    ShardError,
-    read_sample,
     write_shard,
 )
 from toolkit.stages.kept import (
@@ -40,13 +39,14 @@ from toolkit.stages.kept import (
     forget_shard,
     list_shards,
     part_path,
+    read_kept,
     read_record,
     remove_shard,
     without_places,
     write_record,
 )
 from toolkit.stages.parts import Parts
-from toolkit.stages.rows import FAILED, OK, Row, tell_again
+from toolkit.stages.rows import FAILED, OK, Row
 
 _NUM_NAMED = 5
 
@@ -93,14 +93,7 @@ class Job:
         Raises:
             ShardError: it is not there, or not what that stage made.
         """
-        shard = self.shards[stage]
-        again = tell_again(stage)
-        if not shard.is_file():
-            raise ShardError(f"{shard} is gone, but {self.clip_id} is made of it: {again}")
-        sample = read_sample(shard, self.clip_id)
-        if sample.sha256 != self.digests[stage]:
-            raise ShardError(f"{shard}: {self.clip_id} is not what {stage} made: {again}")
-        return sample.parts
+        return read_kept(self.shards[stage], self.clip_id, self.digests[stage], stage)
 
 
 @dataclass(frozen=True)
@@ -218,7 +211,7 @@ class _StageRun:
                 if not done or not done.shard or done.shard in (part, self._folder / name):
                     continue
                 if done.shard.name in self.by_shard:
-                    write_shard(part, [read_sample(done.shard, clip_id)])
+                    write_shard(part, [self._read(clip_id, done)])
                     self._known[key] = replace(done, shard=part)
 
     def make_task(self, clip: ClipInput, shards: Mapping[str, Path], root: Path) -> _Task:
@@ -255,17 +248,21 @@ class _StageRun:
             for clip in self.by_shard[name]
             if clip.row.status == OK
         }
-        samples = [(key, done.shard) for key, done in wanted.items() if done.shard]
-        is_there = all(at == shard for _, at in samples)
+        samples = {clip_id: done for clip_id, done in wanted.items() if done.shard}
+        is_there = all(done.shard == shard for done in samples.values())
         if not is_there or read_record(shard).clips != without_places(wanted):
             sha256 = ""
             if samples:
-                sha256 = write_shard(shard, (read_sample(at, key) for key, at in samples)).sha256
+                sha256 = write_shard(shard, itertools.starmap(self._read, samples.items())).sha256
             else:
                 remove_shard(shard)
             write_record(shard, Record(sha256, without_places(wanted)))
         for done in wanted.values():
             remove_shard(part_path(self._folder, done.key))
+
+    def _read(self, clip_id: str, done: Done) -> Sample:
+        assert done.shard  # noqa: S101 - it is ok
+        return Sample(clip_id, read_kept(done.shard, clip_id, done.sha256, self._stage.name))
 
     def remove_others(self) -> None:
         """Remove shards of another division, and parts that nothing asked for."""

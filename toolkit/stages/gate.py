@@ -18,10 +18,10 @@ from toolkit.manifest import (
 )
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
-from toolkit.shards import read_sample
 from toolkit.stages import rows as stage_rows
 from toolkit.stages.clips import COMPOSITE, INPAINT, MASK, MEASURE, RECOVER, STANDARDIZE
 from toolkit.stages.ingest import list_inputs, read_classes
+from toolkit.stages.kept import read_kept
 from toolkit.stages.project import Project
 from toolkit.stages.rows import OK, Row, read_rows, tell_again
 
@@ -91,10 +91,8 @@ def _judge(
     status = FAILED if last.status == stage_rows.FAILED else QUARANTINED
     reason = last.reason
     if last.status == OK:
-        sample = read_sample(project.work(name) / last.shard, last.clip_id)
-        if sample.sha256 != last.sha256:
-            raise ToolkitError(f"{last.clip_id} is not what {name} made: {tell_again(name)}")
-        record = json.loads(sample.parts["json"])
+        parts = read_kept(project.work(name) / last.shard, last.clip_id, last.sha256, name)
+        record = json.loads(parts["json"])
         if record.pop("released", "") != made.sha256:
             raise ToolkitError(
                 f"{last.clip_id} was made anew since it was measured: {tell_again(name)}"

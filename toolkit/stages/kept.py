@@ -7,8 +7,8 @@ from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import write_output
-from toolkit.shards import index_path, is_finished, read_index, write_index
-from toolkit.stages.rows import FAILED, OK
+from toolkit.shards import ShardError, index_path, is_finished, read_index, read_sample, write_index
+from toolkit.stages.rows import FAILED, OK, tell_again
 
 _RECORD = ".done.json"
 
@@ -84,6 +84,32 @@ def _find_samples(shard: Path, sha256: str) -> Mapping[str, str]:
     if index_path(shard).is_file() and read_index(shard).sha256 == sha256:
         return read_index(shard).sample_digests
     return write_index(shard).sample_digests
+
+
+def read_kept(shard: Path, clip_id: str, sha256: str, stage: str) -> Mapping[str, bytes]:
+    """Return the parts of a clip's sample, if it is the one that is asked for.
+
+    Args:
+        shard: of the stage that made it.
+        clip_id: of the clip.
+        sha256: of the sample.
+        stage: its name.
+
+    Raises:
+        ShardError: it is not there, damaged, or another one; the line says what to do.
+    """
+    again = tell_again(stage)
+    if not shard.is_file():
+        raise ShardError(f"{shard} is gone, but {clip_id} is made of it: {again}")
+    try:
+        sample = read_sample(shard, clip_id)
+    except ShardError as error:
+        raise ShardError(
+            f"{shard}: {clip_id} is damaged: remove {index_path(shard)} and {again}"
+        ) from error
+    if sample.sha256 != sha256:
+        raise ShardError(f"{shard}: {clip_id} is not what {stage} made: {again}")
+    return sample.parts
 
 
 def read_record(shard: Path) -> Record:

@@ -38,13 +38,13 @@ from toolkit.shards import (
     index_path,
     is_finished,
     read_index,
-    read_sample,
     shard_name,
     write_shard,
 )
 from toolkit.stages.clips import COMPOSITE, RECOVER, make_stage
 from toolkit.stages.gate import GATE, list_stages
 from toolkit.stages.ingest import SOURCE, count_shards, list_inputs, read_classes
+from toolkit.stages.kept import read_kept
 from toolkit.stages.project import Project
 from toolkit.stages.rows import tell_again
 
@@ -161,12 +161,8 @@ def _read_made(project: Project, stage: str, shard: str, row: ManifestRow) -> Ma
 
     Tables may come from DVC's cache while ``work/`` has moved on.
     """
-    sample = read_sample(project.work(stage) / shard, row.clip_id)
-    if sample.sha256 not in {link.digest for link in row.chain if link.stage == stage}:
-        raise ToolkitError(
-            f"{row.clip_id} is not what {stage} made when it was checked: {tell_again(stage)}"
-        )
-    return sample.parts
+    (checked,) = (link.digest for link in row.chain if link.stage == stage)
+    return read_kept(project.work(stage) / shard, row.clip_id, checked, stage)
 
 
 def _publish(row: ManifestRow, place: tuple[str, str], pseudonyms: Pseudonyms) -> ManifestRow:
