@@ -202,6 +202,13 @@ def test_a_failed_clip_stops_the_build_and_is_tried_again(
     assert Counter(row.status for row in rows) == {RELEASED: 4}
 
 
+def test_what_the_provenance_names_is_described_anew_when_it_changes(root: Path) -> None:
+    """Also where no manifest changes by it: an annotation more that has no file."""
+    stages = yaml.safe_load((root / "dvc.yaml").read_text("utf-8"))["stages"]
+    named = {"data/ingest.parquet", "data/classes.json", "data/versions.json"}
+    assert named < set(stages["describe"]["do"]["deps"])
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("weights")
 def test_two_builds_in_two_places_give_the_same_bytes(
