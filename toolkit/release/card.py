@@ -36,7 +36,7 @@ def make_card(
                 f"# {name}",
                 what,
                 _count(counts, rows),
-                _USE if counts[RELEASED] else _LISTED,
+                _USE if counts[RELEASED] else _EMPTY if release.pixels else _LISTED,
                 _PROMISE if not release.shows_people else _SHOWS_PEOPLE,
                 _FILES,
             )
@@ -84,6 +84,10 @@ label; `safetensors` the SMPL-X parameters of each person, named `TRACK.FIELD`."
 _LISTED = """## Use
 
 This release holds no video. `lists/` names the clips it consists of, for whoever has them."""
+
+_EMPTY = """## Use
+
+This release holds no video, because no clip came through."""
 
 _PROMISE = """## What is checked, and what is not promised
 
