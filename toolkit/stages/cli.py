@@ -49,3 +49,8 @@ def run_program(work: Callable[..., None], *arguments: str) -> None:
     except ToolkitError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk is noticed wherever something is written
+        place = f"{error.filename}: " if error.filename else ""
+        said = f"error: {place}{error.strerror or error}: mend this and run  dvc repro  again"
+        print(said, file=sys.stderr)  # noqa: T201
+        sys.exit(1)
