@@ -157,6 +157,17 @@ def test_a_tar_is_a_source_too(folder: Path) -> None:
     assert [row.status for row in read_rows(project.table(STANDARDIZE))] == [OK, OK]
 
 
+def test_two_clips_of_one_id_are_refused_at_the_start(folder: Path) -> None:
+    """As a tar holds them to which a clip was appended again; not at the gate, after days."""
+    _set(folder, source={"path": "source", "annotations": None})
+    clip = _write_clip(folder / "a.mp4", 3)
+    with tarfile.open(folder / "source/clips.tar", "w") as tar:
+        tar.add(clip, "walk/a.mp4")
+        tar.add(clip, "walk/a.mp4")
+    with pytest.raises(InputError, match=r"clips\.tar/walk/a\.mp4 .* the same id"):
+        ingest(Project.open(folder), _quiet)
+
+
 def test_a_clip_keeps_its_shard_when_others_come(folder: Path) -> None:
     """As long as the number of shards, a power of two, is the same."""
     _set(folder, source={"path": "source", "annotations": None}, clips_per_shard=1)

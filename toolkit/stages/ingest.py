@@ -8,7 +8,9 @@ import hashlib
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 
 from toolkit import __version__, backends, models
 from toolkit.config import load_profile
@@ -47,9 +49,17 @@ def ingest(project: Project, start_stage: StartStage) -> None:
     make_folder(folder)
     journal = folder / "looks.jsonl"
     rows, _ = find_clips(project.source, project.annotations, journal, start_stage)
+    _check_ids([row for row in rows if _is_clip(row)])
     make_folder(project.sources_table.parent)
     with write_output(project.sources_table) as partial:
         write_table(rows, partial)
+
+
+def _check_ids(rows: Sequence[SourceRow]) -> None:
+    for row, other in pairwise(rows):  # sorted by id
+        if row.clip_id == other.clip_id:
+            places = " and ".join("/".join(filter(None, (r.path, r.member))) for r in (row, other))
+            raise InputError(f"{places} get the same id, {row.clip_id}: rename or remove one")
 
 
 def note_versions(project: Project, _start_stage: StartStage) -> None:
