@@ -30,13 +30,13 @@ def test_what_is_no_id(text):
     ],
 )
 def test_any_name_gives_an_id(path, slug):
-    """What can be read of the name, then 8 digits of a hash."""
+    """What can be read of the name, then 12 digits of a hash."""
     clip_id = derive_clip_id(path)
     assert is_clip_id(clip_id)
-    assert clip_id[:-9] == slug
+    assert clip_id[:-13] == slug
 
 
 def test_derived_ids_are_stable_and_differ_by_folder():
     """The id is that of the path alone: the first digits of its sha256."""
-    assert derive_clip_id("wave/me.mp4") == "me-0e18ea2b"
+    assert derive_clip_id("wave/me.mp4") == "me-0e18ea2bb103"
     assert derive_clip_id("wave/me.mp4") != derive_clip_id("bow/me.mp4")

@@ -34,4 +34,4 @@ def derive_clip_id(path: str) -> str:
         re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(path).stem).strip("-")[:_MAX_SLUG] or "clip"
     )
     # A name that is not UTF-8 has its odd bytes as surrogates, and these are hashed as they are.
-    return f"{slug}-{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+    return f"{slug}-{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"

@@ -68,7 +68,7 @@ def test_a_whole_source(tmp_path, write_clip, check):
         "empty": ["zero_byte"],
         "gone": ["missing"],
         "good": [],
-        "other-name-d81ba471": ["extra"],
+        "other-name-d81ba471141d": ["extra"],
         "stray": ["extra"],
         "text": ["unreadable"],
         "wrong": ["wrong_label"],

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from multiprocessing import get_context
+from queue import Empty
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -94,7 +95,10 @@ def _begin(shares: Any, cores: Sequence[int]) -> None:  # noqa: ANN401 - a queue
     """Take a share of the cores, so that workers' threads are as many as cores are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops us
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nor do we outlive a killed parent
-    share = cores if shares.empty() else shares.get()
+    try:
+        share = shares.get(timeout=1)
+    except Empty:  # this one replaces a worker that died
+        share = cores
     os.sched_setaffinity(0, share)
     for name in _THREAD_VARIABLES:
         os.environ[name] = str(len(share))
