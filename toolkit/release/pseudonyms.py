@@ -44,6 +44,10 @@ class Pseudonyms:
             )
         return cls(bytes.fromhex(text))
 
+    def apart(self, name: str) -> "Pseudonyms":
+        """Return other names for the same clips, which do not lead to these."""
+        return Pseudonyms(hmac.digest(self.key, name.encode(), "sha256"))
+
     def publish(self, clip_id: str) -> str:
         """Return the id under which a clip is published."""
         return self._hash(clip_id)[:_ID_DIGITS]

@@ -61,6 +61,8 @@ def package(project: Project, start_stage: StartStage, release: str) -> None:
         ToolkitError: there is no key, or a sample is not what its stage made.
     """
     pseudonyms = Pseudonyms.from_file(project.key_file)
+    if not project.find_release(release).pixels:  # its lists have real ids, as few as one a class
+        pseudonyms = pseudonyms.apart(release)
     folder = project.work(f"{release}/{PACKAGE}")
     make_folder(folder / "data")
     private = read_manifest(project.table(f"{release}/{GATE}"))
