@@ -73,7 +73,8 @@ def read_table(path: Path) -> list[Row]:
     if not table.schema.equals(_make_schema(pa)) or method != HASH_METHOD:
         raise InputError(
             f"{path}: its columns or content hashes (method '{method}') are not those of this "
-            f"version (method '{HASH_METHOD}'): make it again with m2m sources check"
+            f"version (method '{HASH_METHOD}'): make it again with m2m sources check, or in a "
+            "project with  dvc repro --force ingest"
         )
     return [Row(**row) for row in table.to_pylist()]
 
