@@ -92,6 +92,8 @@ def test_a_list_holds_no_video(built: Path) -> None:
     for row, other in product(rows, others):  # else a class of one clip gave its name away
         assert row.clip_id != other.clip_id
         assert row.source_digest != other.source_digest
+    for recipe in ("dvc.yaml", "params.yaml"):
+        assert (folder / "lists" / recipe).read_bytes() == (built / recipe).read_bytes()
     listed = (folder / "lists" / "train.csv").read_text("utf-8").splitlines()
     assert listed[0] == "label,clip_id,split"
     assert len(listed) == 4

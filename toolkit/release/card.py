@@ -83,7 +83,8 @@ label; `safetensors` the SMPL-X parameters of each person, named `TRACK.FIELD`."
 
 _LISTED = """## Use
 
-This release holds no video. `lists/` names the clips it consists of, for whoever has them."""
+This release holds no video. `lists/` names the clips it consists of, for whoever has them, and
+holds `dvc.yaml` and `params.yaml`, from which the rest is built."""
 
 _EMPTY = """## Use
 

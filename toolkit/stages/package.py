@@ -27,6 +27,7 @@ from toolkit.manifest import (
     read_manifest,
     write_manifest,
 )
+from toolkit.params import PARAMS
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
 from toolkit.release.card import make_card
@@ -196,8 +197,13 @@ def _remove_others(folder: Path, shards: set[str]) -> None:
 
 
 def _write_lists(project: Project, folder: Path) -> None:
-    """Write which clips there are: as tables of Kinetics, where the source came with such."""
+    """Write which clips there are, and the recipe: what ``dvc repro`` was told.
+
+    Lists are tables of Kinetics where the source came with such.
+    """
     make_folder(folder)
+    for name in (DVC_YAML, PARAMS):
+        shutil.copyfile(project.root / name, folder / name)
     rows: dict[str, list[list[Any]]] = defaultdict(list)
     annotated = {row.clip_id: row for row in read_annotations(project.annotations)[0]}
     for clip in list_inputs(project):
