@@ -1,5 +1,8 @@
 """Errors a user can act on: each message names the thing, the rule, the value and the next step."""
 
+FREE_SPACE = "free some space"
+"""In the message of an error that says nothing of the input, and everything of the machine."""
+
 
 class ToolkitError(Exception):
     """Base of every error raised on purpose; ``exit_code`` is what the command line returns."""

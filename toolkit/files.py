@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toolkit.errors import InputError
+from toolkit.errors import FREE_SPACE, InputError
 
 
 def check_paths(source: Path, *outs: Path) -> None:
@@ -152,7 +152,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _explain(error: OSError, path: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{path}: the disk is full: free some space or write to another disk"
+        return f"{path}: the disk is full: {FREE_SPACE} or write to another disk"
     if error.errno == errno.EFBIG:
         return f"{path}: larger than this system lets a file be (ulimit -f): raise the limit"
     return f"{path}: cannot be written ({error.strerror}): name another OUT"

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from toolkit.errors import InputError
+from toolkit.errors import FREE_SPACE, InputError
 
 Result = TypeVar("Result")
 
 
 _NO_ROOM = (
-    f"the frames of the clip do not fit into {tempfile.gettempdir()}: free some space there or "
+    f"the frames of the clip do not fit into {tempfile.gettempdir()}: {FREE_SPACE} there or "
     "name another folder in TMPDIR"
 )
 

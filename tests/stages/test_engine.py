@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import InputError
+from toolkit.files import _explain
 from toolkit.journal import read_journal
 from toolkit.params import Run
 from toolkit.shards import Sample, index_path, read_index, read_sample, read_shard, write_shard
@@ -33,6 +34,16 @@ def _trip(job: Job) -> dict[str, bytes]:
         raise InputError("this one is bad: take another")
     if job.clip_id.startswith("deadly"):
         os.kill(os.getpid(), signal.SIGKILL)
+    return {"txt": job.clip_id.encode()}
+
+
+def _fill_disk(job: Job) -> dict[str, bytes]:
+    """Writes to a device that is always full, where there is a mark."""
+    if Path(job.settings["full"]).exists():
+        try:
+            Path("/dev/full").write_bytes(b"x")
+        except OSError as error:
+            raise InputError(_explain(error, Path("x.tar"))) from error
     return {"txt": job.clip_id.encode()}
 
 
@@ -206,6 +217,18 @@ def test_a_failure_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
     rows, num_done = _run(stage, clips, folder)
     assert (rows["bad"].status, num_done) == (OK, 1)
     assert _read(folder) == {"bad": "bad", "good": "good"}
+
+
+def test_a_full_disk_is_no_fault_of_a_clip(tmp_path: Path) -> None:
+    """The stage stops in one line; when there is room, every clip is worked on."""
+    full = tmp_path / "full"
+    full.touch()
+    stage, clips = _stage(_fill_disk, full=str(full)), _clips("a", "b")
+    with pytest.raises(StageError, match=r"the disk is full: free some space.*run  dvc repro"):
+        _run(stage, clips, tmp_path / "work")
+    full.unlink()
+    rows, num_done = _run(stage, clips, tmp_path / "work")
+    assert ({row.status for row in rows.values()}, num_done) == ({OK}, 2)
 
 
 def test_too_many_failures_stop_the_build_and_name_the_clips(tmp_path: Path) -> None:

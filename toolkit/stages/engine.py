@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.errors import ToolkitError
+from toolkit.errors import FREE_SPACE, ToolkitError
 from toolkit.execute import Outcome
 from toolkit.execute.local import LocalExecutor
 from toolkit.files import make_folder
@@ -221,7 +221,13 @@ class _StageRun:
         return _Task(self._stage.work, job, part_path(self._folder, self.keys[clip_id]))
 
     def take(self, clip: ClipInput, outcome: Outcome[str]) -> None:
-        """Note what became of a clip."""
+        """Note what became of a clip.
+
+        Raises:
+            StageError: the disk is full, which is no fault of the clip.
+        """
+        if FREE_SPACE in outcome.error:
+            raise StageError(f"{outcome.error}, then run  dvc repro  again: what is done is kept")
         key = self.keys[clip.row.clip_id]
         done = Done(key, FAILED, outcome.error, "")
         if outcome.result is not None:
