@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from toolkit.qa.checks import load_limits
+
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS = ROOT / "toolkit/qa/limits.yaml"
 CHECKS_PAGE = ROOT / "docs/checks.md"
@@ -11,9 +13,9 @@ _TABLE = re.compile(r"(?<=<!-- limits -->\n).*(?=<!-- /limits -->)", re.DOTALL)
 
 def read_limits() -> list[tuple[str, str, str]]:
     """Return name, limit and comment of each entry of limits.yaml, as they stand there."""
-    entry = r"((?:^#.*\n)+)^(\w+): (\S+)$"
+    entry = r"((?:^  #.*\n)+)^  (\w+): (\S+)$"
     return [
-        (name, limit, " ".join(line.lstrip("# ") for line in comment.splitlines()))
+        (name, limit, " ".join(line.strip("# ") for line in comment.splitlines()))
         for comment, name, limit in re.findall(entry, LIMITS.read_text("utf-8"), re.MULTILINE)
     ]
 
@@ -21,9 +23,11 @@ def read_limits() -> list[tuple[str, str, str]]:
 def with_limits(page: str) -> str:
     """Return a page with its table of limits written anew."""
     rows = [
-        f"| [{name}](#{name}) | {limit} | {comment} |" for name, limit, comment in read_limits()
+        f"| [{name}](#{name}) | {limit} | {load_limits()[name].severity} | {comment} |"
+        for name, limit, comment in read_limits()
     ]
-    lines = ["", "| check | limit | the value |", "| --- | --- | --- |", *rows, "", ""]
+    head = ["| check | limit | above it | the value |", "| --- | --- | --- | --- |"]
+    lines = ["", *head, *rows, "", ""]
     return _TABLE.sub("\n".join(lines), page)
 
 

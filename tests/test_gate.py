@@ -11,7 +11,7 @@ from toolkit.adapters.detectors import NUM_TILES
 from toolkit.gate import CHECK_MODELS, Anonymized, Watchers, run_checks
 from toolkit.m2m.types import Evidence
 from toolkit.models import load_registry
-from toolkit.qa.checks import Check, load_limits
+from toolkit.qa.checks import CRITICAL, Check, Limit, load_limits
 from toolkit.video import Timing, decode
 from toolkit.video_encode import encode
 
@@ -72,7 +72,9 @@ def test_an_empty_room_passes_every_check(
 
 def test_a_limit_without_a_check_lets_nothing_through(done: Anonymized, room: np.ndarray) -> None:
     """A name in limits.yaml that the gate does not know fails every clip; nothing is skipped."""
-    checks = run_checks(done, store(room), {**load_limits(), "typo": 1.0}, lambda _: None)
+    checks = run_checks(
+        done, store(room), {**load_limits(), "typo": Limit(1.0, CRITICAL)}, lambda _: None
+    )
     assert _failed(checks) == {"typo": None}
 
 

@@ -17,11 +17,13 @@ from toolkit.manifest import (
     read_manifest,
     write_manifest,
 )
+from toolkit.qa.checks import CRITICAL
 from toolkit.shards import sample_sha256
 
 CHECK_FIELDS = (
     "name: string not null, value: double not null, limit: double not null, "
-    "passed: bool not null, worst_frame: int32 not null"
+    "passed: bool not null, worst_frame: int32 not null, "
+    "worst_box: list<element: double not null> not null, severity: string not null"
 )
 LINK_FIELDS = "stage: string not null, config_hash: string not null, digest: string not null"
 LINK = ChainLink("mask", "3f1c", "d" * 64)
@@ -32,7 +34,8 @@ def _row(clip_id: str, status: str = "released", checks: tuple[CheckValue, ...] 
     return ManifestRow(clip_id, *texts, 100, 29.97, 2, checks, "f" * 64, (LINK,))
 
 
-ROWS = [_row("b", "failed"), _row("a", checks=(CheckValue("faces", 0.25, 0.3, True, 7),))]
+FACES = CheckValue("faces", 0.25, 0.3, True, 7, (1.0, 2.0, 30.0, 40.0), CRITICAL)
+ROWS = [_row("b", "failed"), _row("a", checks=(FACES,))]
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -51,7 +54,8 @@ def test_no_rows_are_a_manifest_too(tmp_path: Path) -> None:
 
 def test_a_check_that_could_not_run_is_nan(tmp_path: Path) -> None:
     """And not null, which a reader may take for anything."""
-    write_manifest([_row("a", checks=(CheckValue("x", math.nan, 1, False, -1),))], tmp_path / "m")
+    check = CheckValue("x", math.nan, 1, False, -1, (), CRITICAL)
+    write_manifest([_row("a", checks=(check,))], tmp_path / "m")
     (row,) = read_manifest(tmp_path / "m")
     assert math.isnan(row.checks[0].value)
 

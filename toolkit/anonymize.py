@@ -29,7 +29,7 @@ from toolkit.m2m.left_behind import mask_left_behind
 from toolkit.m2m.suspects import mask_suspects
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
 from toolkit.progress import StartStage
-from toolkit.qa.checks import Check, load_limits
+from toolkit.qa.checks import Check, Limit, load_limits
 from toolkit.video import DecodedClip, decode
 from toolkit.video_encode import encode
 
@@ -175,7 +175,7 @@ def anonymize(
 
 
 def _write_checked(
-    done: Anonymized, out: Path, kept: Path | None, limits: Mapping[str, float], stages: Stages
+    done: Anonymized, out: Path, kept: Path | None, limits: Mapping[str, Limit], stages: Stages
 ) -> tuple[dict[str, Check], str, Path | None]:
     """Encode the clip, check it as encoded, and name it ``out`` if every check passes.
 
@@ -191,7 +191,7 @@ def _write_checked(
             checks = run_checks(done, decode(partial, None).frames, limits, advance)
         with partial.open("rb") as file:
             output_sha256 = file_digest(file, "sha256").hexdigest()
-        if all(check.passed for check in checks.values()):
+        if not any(check.blocks for check in checks.values()):
             return checks, output_sha256, out
         if kept:
             with write_output(kept) as copy:

@@ -119,8 +119,9 @@ def anonymize(
         if check.value is None:
             typer.echo(f"failed check {name}: it could not run")
         elif not check.passed:
+            what = "failed check" if check.blocks else "warning"
             typer.echo(
-                f"failed check {name}: {check.value:.3g} in frame {check.worst_frame}, "
+                f"{what} {name}: {check.value:.3g} in frame {check.worst_frame}, "
                 f"limit {check.limit:g}"
             )
     typer.echo(f"{result.verdict}: {result.out or 'no clip written'}")

@@ -18,7 +18,7 @@ from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.shadows import Shadows
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
-from toolkit.qa.checks import Check
+from toolkit.qa.checks import Check, Limit, Reading, as_box
 from toolkit.qa.left import left_behind_share
 from toolkit.qa.privacy import (
     lost_people,
@@ -123,7 +123,7 @@ class Watchers:
         return signs
 
     def _sign(self, kind: str, box_xyxy: Array, score: float) -> Evidence:
-        return Evidence(kind, tuple((box_xyxy * self._scale_xyxy).tolist()), score)
+        return Evidence(kind, as_box(box_xyxy * self._scale_xyxy), score)
 
     def _presence(self, view_HWC: Array, region: Region) -> float:
         presence = self._pose(view_HWC, region).presence
@@ -136,13 +136,13 @@ class Watchers:
 def run_checks(
     done: Anonymized,
     released: FrameStore,
-    limits: Mapping[str, float],
+    limits: Mapping[str, Limit],
     advance: Callable[[int], None],
 ) -> dict[str, Check]:
     """Check a clip; ``released`` are its frames as decoded from the file that was written."""
     num_frames = len(done.clip.frames)
     if len(released) != num_frames:
-        return {name: Check(None, limit, None) for name, limit in limits.items()}
+        return {name: Check.not_run(limit) for name, limit in limits.items()}
     watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
     shadows = shadows_of(done)
     rows = []
@@ -156,12 +156,12 @@ def run_checks(
 
 def judge(
     people: People,
-    rows: Sequence[Mapping[str, float]],
+    rows: Sequence[Mapping[str, Reading]],
     shape_HW: tuple[int, ...],
-    limits: Mapping[str, float],
+    limits: Mapping[str, Limit],
 ) -> dict[str, Check]:
     """Judge a clip by what ``check_frame`` says of each of its frames, and by its tracks."""
-    values: dict[str, list[float]] = {name: [] for name in limits}
+    values: dict[str, list[Reading]] = {name: [] for name in limits}
     for row in rows:
         for name, value in row.items():
             values[name].append(value)
@@ -179,8 +179,8 @@ def shadows_of(done: Anonymized) -> Shadows:
 
 def check_frame(
     done: Anonymized, released: FrameStore, watchers: Watchers, shadows: Shadows, index: int
-) -> dict[str, float]:
-    """Return the values of all checks that judge single frames."""
+) -> dict[str, Reading]:
+    """Return what all checks say that judge single frames."""
 
     def shown(i: int) -> Array:
         return without_meshes(released[i], done.background[i], done.coverage[i])
@@ -190,7 +190,7 @@ def check_frame(
     sightings = [track.frames[index] for track in people.tracks if index in track.frames]
     signs = _look(shown, watchers, index)
     scores = {
-        name: max((sign.score for sign in signs if sign.kind == kind), default=0.0)
+        name: Reading.of_signs([sign for sign in signs if sign.kind == kind])
         for name, kind in SIGNS.items()
     }
     return {
@@ -204,15 +204,15 @@ def check_frame(
         ),
         "shadows": shadow_share(shadows, index),
         "unresolved_people": unresolved_score(sightings, mask.shape),
-        "unexplained_motion": people.unexplained[index],
-        "masked_share": np.count_nonzero(mask) / mask.size,
+        "unexplained_motion": Reading(people.unexplained[index]),
+        "masked_share": Reading(np.count_nonzero(mask) / mask.size),
     }
 
 
 def find_suspects(
     background: FrameStore,
     pixel_aspect: float,
-    limits: Mapping[str, float],
+    limits: Mapping[str, Limit],
     advance: Callable[[int], None],
 ) -> list[Evidence]:
     """Return what the detectors' checks would take for people in the empty background.
@@ -224,7 +224,7 @@ def find_suspects(
         advance: called with the number of frames just finished.
     """
     watchers = Watchers(background.frame_shape, pixel_aspect)
-    lowest = {kind: _SUSPECT_SHARE * limits[name] for name, kind in SIGNS.items()}
+    lowest = {kind: _SUSPECT_SHARE * limits[name].value for name, kind in SIGNS.items()}
     suspects: list[Evidence] = []
     for signs in map_frames(
         lambda index: _look(background.__getitem__, watchers, index), len(background)

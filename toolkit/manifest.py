@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError
 from toolkit.files import check_source, write_output
 from toolkit.parquet import import_pyarrow
+from toolkit.qa.checks import WARNING
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +31,8 @@ class CheckValue:
     Attributes:
         value: NaN where the check could not run, which counts as failed.
         worst_frame: index of the frame with that value; -1 where there is none.
+        worst_box: where in that frame, x0, y0, x1, y1 in pixels; empty where it is of all of it.
+        severity: ``toolkit.qa.checks.SEVERITIES``.
     """
 
     name: str
@@ -36,6 +40,14 @@ class CheckValue:
     limit: float
     passed: bool
     worst_frame: int
+    worst_box: tuple[float, ...]
+    severity: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the clip must not be released for it."""
+        is_within = self.passed and self.value <= self.limit
+        return not is_within and (self.severity != WARNING or isnan(self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,10 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
 
 def _make_row(values: dict[str, Any]) -> ManifestRow:
-    checks = tuple(CheckValue(**check) for check in values.pop("checks"))
+    checks = tuple(
+        CheckValue(**{**check, "worst_box": tuple(check["worst_box"])})
+        for check in values.pop("checks")
+    )
     chain = tuple(ChainLink(**link) for link in values.pop("chain"))
     return ManifestRow(**values, checks=checks, chain=chain)
 
@@ -146,6 +161,8 @@ def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module
     def make_type(kind: Any) -> "pa.DataType":  # noqa: ANN401 - what a field is annotated with
         if kind in plain:
             return plain[kind]
+        if kind == tuple[float, ...]:
+            return pa.list_(pa.field("element", pa.float64(), nullable=False))
         struct = pa.struct(make_fields(structs[kind]))
         return pa.list_(pa.field("element", struct, nullable=False))
 

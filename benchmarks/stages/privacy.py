@@ -17,7 +17,7 @@ from benchmarks.stages.leaks import KINDS, Leak, plant
 from benchmarks.stages.run import ClipRun, Metric
 from toolkit.frames import FrameStore, map_frames
 from toolkit.gate import Anonymized, Watchers, check_frame, judge, shadows_of
-from toolkit.qa.checks import Check, load_limits
+from toolkit.qa.checks import CRITICAL, Check, Limit, Reading, load_limits
 from toolkit.qa.privacy import lost_people
 from toolkit.video import decode
 from toolkit.video_encode import encode
@@ -72,7 +72,7 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
             for name in verdicts.clean
             if fired
         },
-        "clean_quarantined": float(not all(check.passed for check in verdicts.clean.values())),
+        "clean_quarantined": float(any(check.blocks for check in verdicts.clean.values())),
         **{
             f"clean_quarantined_by_{name}": float(not check.passed)
             for name, check in verdicts.clean.items()
@@ -107,7 +107,7 @@ def as_released(done: Anonymized) -> FrameStore:
 
 
 def _caught_by(
-    leak: Leak, clean: Anonymized, rows: Sequence[Mapping[str, float]], watchers: Watchers
+    leak: Leak, clean: Anonymized, rows: Sequence[Mapping[str, Reading]], watchers: Watchers
 ) -> list[str]:
     """Name the checks that catch a leak; ``rows`` are the frames' values without it."""
     if _lost(leak.done) > _lost(clean):
@@ -117,11 +117,16 @@ def _caught_by(
         names = [
             name
             for name, value in row.items()
-            if name not in CLIP_CHECKS and value > limits[name] >= rows[index][name]
+            if name not in CLIP_CHECKS and _is_caught(value, rows[index][name], limits[name])
         ]
         if names:
             return names
     return []
+
+
+def _is_caught(value: float, without: float, limit: Limit) -> bool:
+    """Whether a clip is quarantined for a value, and would not be without the leak."""
+    return value > limit.value >= without and limit.severity == CRITICAL
 
 
 def _lost(done: Anonymized) -> float:
@@ -129,7 +134,7 @@ def _lost(done: Anonymized) -> float:
     return sum(lost_people(done.people.tracks, len(frames), frames.frame_shape))
 
 
-def _look(leak: Leak, watchers: Watchers) -> Iterator[tuple[int, Mapping[str, float]]]:
+def _look(leak: Leak, watchers: Watchers) -> Iterator[tuple[int, Mapping[str, Reading]]]:
     """Check the frames of a leak again, the likeliest first."""
     released, shadows = as_released(leak.done), shadows_of(leak.done)
     order = sorted(leak.frames, key=lambda index: (index % _LOOK_FIRST_FRAMES != 0, index))

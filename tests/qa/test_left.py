@@ -43,14 +43,14 @@ def test_nobody_is_left_by_masks_that_fit(film: tuple[np.ndarray, np.ndarray]) -
     """Whatever moves, the person or the camera, and at both ends of the clip."""
     frames, people = store(film[0]), true_people(film[1])
     shares = [left_behind_share(frames, people, index, FPS) for index in range(len(frames))]
-    assert max(shares) < 0.5 * load_limits()["left_behind"]
+    assert max(shares) < 0.5 * load_limits()["left_behind"].value
 
 
 def test_legs_lost_for_half_a_second_are_found(film: tuple[np.ndarray, np.ndarray]) -> None:
     """In the frames in which they are lost, and in no frame in which masks hold them."""
     frames, masks_THW = store(film[0]), film[1]
     leaky = _without(true_people(masks_THW), _around(LEGS, masks_THW), LOST)
-    limit = load_limits()["left_behind"]
+    limit = load_limits()["left_behind"].value
     shares = [left_behind_share(frames, leaky, index, FPS) for index in range(len(frames))]
     assert max(shares[index] for index in LOST) > 2 * limit
     assert max(share for index, share in enumerate(shares) if index not in LOST) < limit
@@ -62,7 +62,7 @@ def test_a_person_lost_in_one_frame_is_found(actor: ActorClip) -> None:
     leaky = _without(true_people(actor.masks_THW), everywhere_THW, [18])
     assert (
         left_behind_share(store(actor.frames_THWC), leaky, 18, FPS)
-        > 5 * load_limits()["left_behind"]
+        > 5 * load_limits()["left_behind"].value
     )
 
 
@@ -75,7 +75,7 @@ def test_what_is_not_there_is_not_left(actor: ActorClip) -> None:
         source_THWC[index][legs_THW[index]] = actor.background_THWC[index][legs_THW[index]]
     leaky = _without(people, legs_THW, LOST)
     shares = [left_behind_share(store(source_THWC), leaky, index, FPS) for index in LOST]
-    assert max(shares) < load_limits()["left_behind"]
+    assert max(shares) < load_limits()["left_behind"].value
 
 
 def test_one_frame_has_no_before_and_after(actor: ActorClip) -> None:

@@ -9,7 +9,7 @@ from toolkit.m2m.shadows import Shadows
 from toolkit.qa.checks import load_limits
 from toolkit.qa.shadows import shadow_share
 
-LIMIT = load_limits()["shadows"]
+LIMIT = load_limits()["shadows"].value
 
 
 def _shares(frames_THWC: np.ndarray, masks_THW: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from toolkit.manifest import (
     count_clips,
     write_manifest,
 )
+from toolkit.qa.checks import CRITICAL
 from toolkit.release.audit import audit
 from toolkit.release.provenance import Dependency, make_statement, write_statement
 from toolkit.release.pseudonyms import Pseudonyms
@@ -148,6 +149,7 @@ def _make_row(pseudonyms: Pseudonyms, clip_id: str, source: bytes) -> ManifestRo
     status = {QUARANTINED: "quarantined", FAILED: "failed"}.get(clip_id, "released")
     faces = {"released": 0.1, "quarantined": 0.9, "failed": float("nan")}[status]
     reason = {"released": "", "quarantined": "faces", "failed": "VideoError: cut off"}[status]
+    frame = -1 if status == "failed" else 7
     return ManifestRow(
         clip_id=pseudonyms.publish(clip_id),
         label="wave",
@@ -161,8 +163,8 @@ def _make_row(pseudonyms: Pseudonyms, clip_id: str, source: bytes) -> ManifestRo
         fps=10.0,
         num_people=-1 if status == "failed" else 1,
         checks=(
-            CheckValue("faces", faces, 0.3, status == "released", -1 if status == "failed" else 7),
-            CheckValue("hands", 0.0, 0.5, True, 0),
+            CheckValue("faces", faces, 0.3, status == "released", frame, (), CRITICAL),
+            CheckValue("hands", 0.0, 0.5, True, 0, (1.0, 2.0, 3.0, 4.0), CRITICAL),
         ),
         source_digest=pseudonyms.digest(hashlib.sha256(source).hexdigest()),
         chain=tuple(

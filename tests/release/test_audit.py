@@ -136,6 +136,7 @@ def test_a_clip_that_was_not_released_is_found(release: Release, status: str) ->
         {"passed": False},
         {"value": float("nan")},
         {"value": 0.31},
+        {"value": 0.31, "passed": False, "severity": "warning"},
         {"limit": float("nan")},
         {"name": "another"},
         None,
@@ -144,7 +145,9 @@ def test_a_clip_that_was_not_released_is_found(release: Release, status: str) ->
 def test_a_clip_released_without_all_checks_is_found(
     release: Release, values: dict[str, object] | None
 ) -> None:
-    """One that failed, could not run, is above its limit, is not there, or none at all."""
+    """One that failed, could not run, is above its limit, is not there, is called a mere warning;
+    or none at all.
+    """
     row = next(row for row in read_manifest(release.manifest) if row.status == "released")
     checks = (replace(row.checks[0], **values), row.checks[1]) if values else ()
     if values and values != {"name": "another"}:

@@ -1,13 +1,12 @@
 """Whether masks let go of a part of somebody for a while: frames in, a number out."""
 
-import cv2
-
 from toolkit.frames import FrameStore
 from toolkit.m2m.left_behind import left_behind
 from toolkit.m2m.types import People
+from toolkit.qa.checks import Reading
 
 
-def left_behind_share(frames: FrameStore, people: People, index: int, fps: float) -> float:
+def left_behind_share(frames: FrameStore, people: People, index: int, fps: float) -> Reading:
     """Share of the frame that the largest part of somebody takes which its mask let go of.
 
     Args:
@@ -19,6 +18,4 @@ def left_behind_share(frames: FrameStore, people: People, index: int, fps: float
     Returns:
         0 to 1; 0 where the clip has no frame before or after.
     """
-    left_HW = left_behind(frames, people, index, fps)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(left_HW, connectivity=8)
-    return int(stats[1:, cv2.CC_STAT_AREA].max(initial=0)) / left_HW.size
+    return Reading.of_largest_part(left_behind(frames, people, index, fps))

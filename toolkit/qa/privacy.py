@@ -12,6 +12,7 @@ import numpy as np
 from toolkit.m2m.texture import same_texture
 from toolkit.m2m.track import iou_of_boxes
 from toolkit.m2m.types import Array, Evidence, PersonFrame, Track
+from toolkit.qa.checks import Reading, as_box
 
 _RIM_PX = 3
 _BLOCK_PX = 8
@@ -45,7 +46,7 @@ def show_different_things(first_HWC: Array, second_HWC: Array) -> bool:
 
 def surviving_share(
     source_HWC: Array, shown_HWC: Array, person_HW: Array, coverage_HW: Array
-) -> float:
+) -> Reading:
     """Share of the people's inside whose fine structure is still there, outside the meshes.
 
     The local correlation of brightness between source and released frame, in 7x7 windows: flat
@@ -62,19 +63,20 @@ def surviving_share(
         cv2.erode((person_HW != 0).astype(np.uint8), np.ones((3, 3)), iterations=_RIM_PX) > 0
     )
     if not inside_HW.any():
-        return 0.0
+        return Reading(0.0)
     outside_HW = inside_HW & (coverage_HW == 0)
-    num_surviving = np.count_nonzero(outside_HW & same_texture(source_HWC, shown_HWC))
-    return num_surviving / np.count_nonzero(inside_HW)
+    surviving_HW = outside_HW & same_texture(source_HWC, shown_HWC)
+    share = np.count_nonzero(surviving_HW) / np.count_nonzero(inside_HW)
+    return Reading(share, Reading.of_largest_part(surviving_HW).box_xyxy)
 
 
-def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
+def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> Reading:
     """Highest score of a sign of a person that the mask does not cover.
 
     A body's box is covered when a quarter of it is masked (a thin person fills no more of the
     box), a face's or a hand's when half of it is.
     """
-    worst = 0.0
+    uncovered = []
     for sign in evidence:
         x0, y0 = (max(0, math.floor(value)) for value in sign.box_xyxy[:2])
         x1, y1 = (max(0, math.ceil(value)) for value in sign.box_xyxy[2:])
@@ -84,11 +86,11 @@ def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> float:
         if np.count_nonzero(inside) / inside.size < _COVERED_SHARE.get(
             sign.kind, _COVERED_SHARE_BODY
         ):
-            worst = max(worst, sign.score)
-    return worst
+            uncovered.append(sign)
+    return Reading.of_signs(uncovered)
 
 
-def unresolved_score(sightings: Sequence[PersonFrame], shape_HW: tuple[int, ...]) -> float:
+def unresolved_score(sightings: Sequence[PersonFrame], shape_HW: tuple[int, ...]) -> Reading:
     """Highest score of somebody who was removed as a mere box, not as an outline.
 
     Limbs may reach out of such a box. Small people are not asked, as at their size the box's margin
@@ -103,15 +105,17 @@ def unresolved_score(sightings: Sequence[PersonFrame], shape_HW: tuple[int, ...]
 
     return max(
         (
-            max(item.score, _LEAST_SCORE)
+            Reading(max(item.score, _LEAST_SCORE), as_box(item.box_xyxy))
             for item in sightings
             if item.landmarks_K4 is None and is_unresolved(item)
         ),
-        default=0.0,
+        default=Reading(0.0),
     )
 
 
-def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, ...]) -> list[float]:
+def lost_people(
+    tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, ...]
+) -> list[Reading]:
     """Return, for each frame, how many people vanish after it or appear in it out of nowhere.
 
     A person who is neither at the frame's border nor met by another person does not come or go:
@@ -119,7 +123,7 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
     has nowhere to go to, and nobody goes behind one. Who is masked because their place goes on
     looking the same is lost too: it is a guess, and in a fight it left a part of somebody.
     """
-    values = [0.0] * num_frames
+    values = [Reading(0.0)] * num_frames
     known = {
         track.track_id: sorted(
             i for i, item in track.frames.items() if item.landmarks_K4 is not None
@@ -143,7 +147,7 @@ def lost_people(tracks: Sequence[Track], num_frames: int, shape_HW: tuple[int, .
             if not _at_border(box_xyxy, shape_HW) and not any(
                 iou_of_boxes(box_xyxy, other) > 0 for other in others
             ):
-                values[index] += 1
+                values[index] = Reading(values[index] + 1, as_box(box_xyxy))
     return values
 
 

@@ -1,11 +1,10 @@
 """Whether a person's shadow is left: frames in, a number out."""
 
-import cv2
-
 from toolkit.m2m.shadows import Shadows
+from toolkit.qa.checks import Reading
 
 
-def shadow_share(shadows: Shadows, index: int) -> float:
+def shadow_share(shadows: Shadows, index: int) -> Reading:
     """Share of the frame that the largest shadow takes which no mask covers.
 
     Args:
@@ -16,6 +15,4 @@ def shadow_share(shadows: Shadows, index: int) -> float:
     Returns:
         0 to 1.
     """
-    shadow_HW = shadows.find(index)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(shadow_HW, connectivity=8)
-    return float(stats[1:, cv2.CC_STAT_AREA].max(initial=0) / shadow_HW.size)
+    return Reading.of_largest_part(shadows.find(index))

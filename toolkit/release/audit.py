@@ -10,7 +10,7 @@ The folder comes from anywhere: no link in it is followed, and nothing is unpack
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -22,11 +22,13 @@ from toolkit.kinetics.tree import SourceFile, list_source, open_content
 from toolkit.manifest import (
     RELEASED,
     STATUSES,
+    CheckValue,
     ManifestRow,
     count_clips,
     read_manifest,
 )
 from toolkit.progress import StartStage
+from toolkit.qa.checks import CRITICAL, load_limits
 from toolkit.release.findings import Audit, Finding, sort_findings
 from toolkit.release.layout import find_damage, hash_parts, read_parts, read_safe_index
 from toolkit.release.provenance import (
@@ -280,10 +282,14 @@ def _find_failed_check(row: ManifestRow, names: Collection[str]) -> str:
     if not row.checks:
         return "no check is recorded"
     missing = set(names) - {check.name for check in row.checks}
-    failed = {
-        check.name for check in row.checks if not (check.passed and check.value <= check.limit)
-    }
+    failed = {check.name for check in row.checks if _fails(check)}
     return f"not passed: {', '.join(sorted(missing | failed))}" if missing or failed else ""
+
+
+def _fails(check: CheckValue) -> bool:
+    """Whether a clip must not be released for it, by the severities that the toolkit has."""
+    limit = load_limits().get(check.name)
+    return replace(check, severity=limit.severity if limit else CRITICAL).blocks
 
 
 def audit_sources(

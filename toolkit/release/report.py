@@ -86,7 +86,7 @@ def _print_clip(row: ManifestRow, console: Console) -> None:
     for check in row.checks:
         value = "could not run" if math.isnan(check.value) else f"{check.value:.4g}"
         frame = str(check.worst_frame) if check.worst_frame >= 0 else "-"
-        passed = "yes" if check.passed else "no"
+        passed = "yes" if check.passed else "no" if check.blocks else "warning"
         checks.add_row(Text(as_text(check.name)), value, f"{check.limit:g}", passed, frame)
     chain = Table("stage", "configuration", "keyed digest of what it made")
     for link in row.chain:

@@ -93,7 +93,7 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
     if name == MASK:
         return _use(name, _mask, (STANDARDIZE,), {"mask": profile.mask})
     if name == INPAINT:
-        looks = {check: load_limits()[check] for check in SIGNS}
+        looks = {check: load_limits()[check].value for check in SIGNS}
         more = {"limits": looks, "crf": _CRF_BETWEEN}
         steps = {"inpaint": profile.inpaint}
         return _use(name, _inpaint, (STANDARDIZE, MASK), steps, more, CHECK_MODELS)
@@ -199,7 +199,12 @@ def _measure(job: Job) -> Parts:
     record = {
         "released": job.digests[job.settings["composite"]],
         "checks": [
-            {"name": name, "value": check.value, "worst_frame": check.worst_frame}
+            {
+                "name": name,
+                "value": check.value,
+                "worst_frame": check.worst_frame,
+                "worst_box": check.worst_box,
+            }
             for name, check in sorted(checks.items())
         ],
         "num_frames": len(clip.frames),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from math import nan
+from typing import Any
 
 from toolkit.errors import ToolkitError
 from toolkit.files import make_folder
@@ -17,7 +18,7 @@ from toolkit.manifest import (
     write_manifest,
 )
 from toolkit.progress import StartStage
-from toolkit.qa.checks import load_limits
+from toolkit.qa.checks import Limit, load_limits
 from toolkit.stages import rows as stage_rows
 from toolkit.stages.clips import COMPOSITE, INPAINT, MASK, MEASURE, RECOVER, STANDARDIZE
 from toolkit.stages.ingest import list_inputs, read_classes
@@ -80,7 +81,7 @@ def _judge(
     project: Project,
     chain: Mapping[str, Row],
     labels: Sequence[str],
-    limits: Mapping[str, float],
+    limits: Mapping[str, Limit],
     source_sha256: str,
 ) -> ManifestRow:
     """Return the manifest's row of a clip, with its private id and digests."""
@@ -98,7 +99,7 @@ def _judge(
                 f"{last.clip_id} was made anew since it was measured: {tell_again(name)}"
             )
         checks = _apply(record.pop("checks"), limits)  # type: ignore[arg-type]
-        failed = [check for check in checks if not check.passed]
+        failed = [check for check in checks if check.blocks]
         status = QUARANTINED if failed else RELEASED
         reason = "; ".join(map(_explain, failed))
     return ManifestRow(
@@ -122,7 +123,7 @@ def _judge(
 
 
 def _apply(
-    measured: Sequence[Mapping[str, object]], limits: Mapping[str, float]
+    measured: Sequence[Mapping[str, Any]], limits: Mapping[str, Limit]
 ) -> tuple[CheckValue, ...]:
     """Hold what was measured to the limits; what was not, or is no number, fails."""
     found = {str(check["name"]): check for check in measured}
@@ -132,7 +133,9 @@ def _apply(
         value, frame = check.get("value"), check.get("worst_frame")
         number = float(value) if isinstance(value, int | float) else nan
         at = frame if isinstance(frame, int) else -1
-        values.append(CheckValue(name, number, limit, number <= limit, at))
+        box = tuple(map(float, check.get("worst_box") or ()))
+        passed = number <= limit.value
+        values.append(CheckValue(name, number, limit.value, passed, at, box, limit.severity))
     return tuple(values)
 
 
