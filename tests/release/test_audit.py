@@ -145,9 +145,7 @@ def test_a_clip_that_was_not_released_is_found(release: Release, status: str) ->
 def test_a_clip_released_without_all_checks_is_found(
     release: Release, values: dict[str, object] | None
 ) -> None:
-    """One that failed, could not run, is above its limit, is not there, is called a mere warning;
-    or none at all.
-    """
+    """One that failed, could not run, is above its limit, is played down, or is not there."""
     row = next(row for row in read_manifest(release.manifest) if row.status == "released")
     checks = (replace(row.checks[0], **values), row.checks[1]) if values else ()
     if values and values != {"name": "another"}:
