@@ -189,6 +189,19 @@ def test_a_mesh_hides_only_what_it_covers(
     assert {"surviving_pixels", "faces", "people"} <= set(failed)
 
 
+def test_a_mesh_that_was_not_drawn_is_caught(
+    done: Anonymized, room: np.ndarray, actor: ActorClip
+) -> None:
+    """The person stands where a mesh should be, wholly covered: nobody takes that on trust."""
+    coverage_THW = actor.masks_THW[FRAMES].astype(np.uint8) * 255
+    drawn = replace(done, coverage=store(coverage_THW), background=store(room))
+    failed = _failed(_check(drawn, actor.frames_THWC[FRAMES]))
+    assert set(failed) == {"undrawn_meshes"}
+    released_THWC = room.copy()
+    released_THWC[coverage_THW > 0] = (150, 110, 70)
+    assert _failed(_check(drawn, released_THWC)) == {}
+
+
 def test_a_clip_of_another_length_fails_every_check(done: Anonymized, room: np.ndarray) -> None:
     """Nothing can be compared, so nothing is let through."""
     checks = _check(done, room[:-1])

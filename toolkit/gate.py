@@ -25,6 +25,7 @@ from toolkit.qa.privacy import (
     show_different_things,
     surviving_share,
     uncovered_score,
+    undrawn_share,
     unresolved_score,
     without_meshes,
 )
@@ -195,6 +196,7 @@ def check_frame(
     }
     return {
         "surviving_pixels": surviving_share(source, shown(index), core, coverage),
+        "undrawn_meshes": undrawn_share(source, released[index], core, coverage),
         **scores,
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask

@@ -10,6 +10,7 @@ from toolkit.qa.privacy import (
     lost_people,
     surviving_share,
     uncovered_score,
+    undrawn_share,
     unresolved_score,
     without_meshes,
 )
@@ -71,6 +72,16 @@ def test_what_a_mesh_covers_does_not_survive(actor: ActorClip) -> None:
     assert surviving_share(source_HWC, source_HWC, mask_HW, coverage_HW) == 0
     coverage_HW[148:] = 0
     assert surviving_share(source_HWC, source_HWC, mask_HW, coverage_HW) > 0.1
+
+
+def test_a_mesh_that_was_not_drawn_shows_who_is_there(actor: ActorClip) -> None:
+    """Where it should cover the person; a drawn one does not, and elsewhere is not asked."""
+    source_HWC, mask_HW = actor.frames_THWC[30], actor.masks_THW[30]
+    coverage_HW = mask_HW.astype(np.uint8) * 255
+    drawn_HWC = np.where(coverage_HW[..., None] > 0, np.uint8(120), source_HWC)
+    assert undrawn_share(source_HWC, source_HWC, mask_HW, coverage_HW) > 0.3
+    assert undrawn_share(source_HWC, drawn_HWC, mask_HW, coverage_HW) < 0.04
+    assert undrawn_share(source_HWC, source_HWC, mask_HW, NO_MESH) == 0
 
 
 def test_nobody_cannot_survive(actor: ActorClip) -> None:

@@ -59,15 +59,35 @@ def surviving_share(
         person_HW: where a person surely was; non-zero is inside.
         coverage_HW: uint8 alpha of the meshes.
     """
+    return _same_share(source_HWC, shown_HWC, person_HW, coverage_HW == 0)
+
+
+def undrawn_share(
+    source_HWC: Array, released_HWC: Array, person_HW: Array, coverage_HW: Array
+) -> Reading:
+    """Share of the people's inside whose fine structure is still there where meshes should be.
+
+    The other checks take meshes off before they look, and trust that they were drawn.
+
+    Args:
+        source_HWC: uint8 RGB before.
+        released_HWC: uint8 RGB after, with its meshes.
+        person_HW: where a person surely was; non-zero is inside.
+        coverage_HW: uint8 alpha of the meshes.
+    """
+    return _same_share(source_HWC, released_HWC, person_HW, coverage_HW != 0)
+
+
+def _same_share(source_HWC: Array, after_HWC: Array, person_HW: Array, where_HW: Array) -> Reading:
+    """Share of the people's inside that has the same fine structure after, and is ``where``."""
     inside_HW = (
         cv2.erode((person_HW != 0).astype(np.uint8), np.ones((3, 3)), iterations=_RIM_PX) > 0
     )
-    if not inside_HW.any():
+    if not (inside_HW & where_HW).any():
         return Reading(0.0)
-    outside_HW = inside_HW & (coverage_HW == 0)
-    surviving_HW = outside_HW & same_texture(source_HWC, shown_HWC)
-    share = np.count_nonzero(surviving_HW) / np.count_nonzero(inside_HW)
-    return Reading(share, Reading.of_largest_part(surviving_HW).box_xyxy)
+    same_HW = inside_HW & where_HW & same_texture(source_HWC, after_HWC)
+    share = np.count_nonzero(same_HW) / np.count_nonzero(inside_HW)
+    return Reading(share, Reading.of_largest_part(same_HW).box_xyxy)
 
 
 def uncovered_score(evidence: Sequence[Evidence], mask_HW: Array) -> Reading:
