@@ -19,6 +19,9 @@ PYTEST := $(BIN)/pytest --quiet --numprocesses auto --dist loadfile
 DEBIAN_PACKAGES := libegl1 libgl1 libgl1-mesa-dri libgles2 libxrender1 \
 	$(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
+# What the tests of pages are looked at with.
+test test-slow: DEBIAN_PACKAGES += chromium
+
 .PHONY: setup demo test test-slow lint docs debian-packages models
 .DELETE_ON_ERROR:
 
@@ -60,7 +63,7 @@ IN_PROJECT := cd $(PROJECT) && PATH="$(CURDIR)/$(BIN):$$PATH"
 ifeq ($(CLIP),)
 demo: models
 	@mkdir -p $(PROJECT)/keys $(PROJECT)/source
-	@cp -r dvc.yaml pipelines $(PROJECT)/ && cp params/tiny.yaml $(PROJECT)/params.yaml
+	@cp -r dvc.yaml pipelines validation $(PROJECT)/ && cp params/tiny.yaml $(PROJECT)/params.yaml
 	@test -d $(PROJECT)/.dvc || ($(IN_PROJECT) && git init --quiet && dvc init --quiet && \
 		dvc config core.analytics false && dvc config core.check_update false)
 	@test -s $(PROJECT)/keys/clip_ids.key || $(BIN)/python -c \

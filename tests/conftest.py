@@ -1,15 +1,20 @@
 """Fixtures of all tests."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from toolkit import models
 from toolkit.actors.generate import ActorClip, generate_clip
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,3 +68,32 @@ def run_m2m() -> RunM2m:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium, without a window."""
+    path = shutil.which("chromium")
+    if not path:
+        pytest.skip("needs the program chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", *quiet]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: "Browser") -> Callable[[Path], str]:
+    """Return a function that opens a file and returns the text that is shown."""
+    page = browser.new_page(offline=True)
+
+    def show(path: Path) -> str:
+        page.goto(path.resolve().as_uri())
+        return page.inner_text("body")
+
+    return show

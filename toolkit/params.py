@@ -107,6 +107,8 @@ class Params(_Values):
         profile: the backends that do the work (``toolkit.config``).
         clips_per_shard: about so many; a split's number of shards is a power of two.
         releases: name to what is in it.
+        failing_clips: what becomes of clips that fail a check: "quarantine" leaves them out,
+            "stop" stops the build and names them.
     """
 
     source: Source
@@ -115,6 +117,7 @@ class Params(_Values):
     profile: str
     clips_per_shard: Annotated[int, Field(ge=1, le=100_000)]
     releases: dict[ReleaseName, Release]
+    failing_clips: Literal["stop", "quarantine"]
     ids: Ids
     run: Run
 

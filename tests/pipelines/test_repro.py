@@ -1,9 +1,11 @@
 """``dvc repro`` with the real DVC: a release comes out, and a rerun does only what is missing."""
 
 import json
+import re
 import subprocess
 import time
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,8 +14,9 @@ import yaml
 
 from tests.pipelines.conftest import NUM_FRAMES, Dvc, MakeProject, paint_room, write_clip
 from toolkit.journal import read_journal
-from toolkit.manifest import RELEASED, read_manifest
-from toolkit.shards import read_shard
+from toolkit.manifest import QUARANTINED, RELEASED, read_manifest
+from toolkit.shards import Sample, read_index, read_shard, write_shard
+from toolkit.stages.kept import Record, list_shards, read_record, write_record
 
 CLIP_STAGES = (
     "standardize",
@@ -207,6 +210,46 @@ def test_a_failed_clip_stops_the_build_and_is_tried_again(
     assert "standardize: 1 again: cellar" in done.stdout
     rows = read_manifest(built / "release" / "m2m-kinetics" / "manifest.parquet")
     assert Counter(row.status for row in rows) == {RELEASED: 4}
+
+
+def _plant_leak(project: Path, clip_id: str) -> None:
+    """Let stage composite have released the source of a clip."""
+    (shard,) = (
+        tar for tar in list_shards(project / "work/m2m-kinetics/composite")
+        if clip_id in read_record(tar).clips
+    )  # fmt: skip
+    source = next(
+        sample.parts["mp4"]
+        for tar in list_shards(project / "work/standardize")
+        for sample in read_shard(tar)
+        if sample.key == clip_id
+    )
+    samples = {sample.key: sample for sample in read_shard(shard)}
+    samples[clip_id] = Sample(clip_id, samples[clip_id].parts | {"mp4": source})
+    write_shard(shard, list(samples.values()))
+    clips = dict(read_record(shard).clips)
+    clips[clip_id] = replace(clips[clip_id], sha256=samples[clip_id].sha256)
+    write_record(shard, Record(read_index(shard).sha256, clips))
+    (project / "data/m2m-kinetics/composite.parquet").unlink()
+
+
+def test_a_leak_stops_the_build_until_the_clip_is_quarantined(built: Path, dvc: Dvc) -> None:
+    """The clip, the check and the frame are named; then the build goes on without the clip."""
+    rows = read_manifest(built / "data/m2m-kinetics/gate.parquet")
+    (clip_id,) = (row.clip_id for row in rows if row.label == "wave")
+    _plant_leak(built, clip_id)
+    params = (built / "params.yaml").read_text("utf-8")
+    (built / "params.yaml").write_text(params.replace("s: quarantine", "s: stop"), "utf-8")
+    told = dvc(built, "repro", ok=False).stderr
+    assert re.search(rf"{clip_id}: undrawn_meshes 0\.\d+ over 0\.15 in frame \d", told)
+    assert "1 clips must not go on" in told
+    packed = read_manifest(built / "release/m2m-kinetics/manifest.parquet")
+    assert Counter(row.status for row in packed) == {RELEASED: 4}  # as it was
+    (built / "params.yaml").write_text(params, "utf-8")
+    dvc(built, "repro")
+    packed = read_manifest(built / "release/m2m-kinetics/manifest.parquet")
+    assert {row.status for row in packed if row.label == "wave"} == {QUARANTINED}
+    assert len(_videos(built / "release/m2m-kinetics")) == 3
 
 
 def test_what_the_provenance_names_is_described_anew_when_it_changes(root: Path) -> None:

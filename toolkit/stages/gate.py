@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isfinite, nan
+from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError
-from toolkit.files import make_folder
+from toolkit.files import make_folder, write_output
 from toolkit.manifest import (
     FAILED,
     QUARANTINED,
@@ -17,6 +18,7 @@ from toolkit.manifest import (
     count_clips,
     write_manifest,
 )
+from toolkit.parquet import import_pyarrow
 from toolkit.progress import StartStage
 from toolkit.qa.checks import Limit, load_limits
 from toolkit.stages import rows as stage_rows
@@ -65,7 +67,28 @@ def judge_clips(project: Project, start_stage: StartStage, release: str) -> list
     path = project.table(f"{release}/{GATE}")
     make_folder(path.parent)
     write_manifest(manifest, path)
+    _write_qa(manifest, sorted(limits), project.table(f"{release}/qa"))
     return manifest
+
+
+def _write_qa(manifest: Sequence[ManifestRow], checks: Sequence[str], path: Path) -> None:
+    """Write a row a clip and a column a check: null where it was not measured or could not run."""
+    pa, pq = import_pyarrow()
+    ordered = sorted(manifest, key=lambda row: row.clip_id)
+    found = [{check.name: check for check in row.checks} for row in ordered]
+    columns = {
+        name: pa.array([getattr(row, name) for row in ordered], pa.string())
+        for name in ("clip_id", "label", "split", "status", "reason")
+    }
+    columns["measured"] = pa.array([bool(values) for values in found], pa.bool_())
+    for name in checks:
+        of_clips = [values.get(name) for values in found]
+        known = [check.value if check and isfinite(check.value) else None for check in of_clips]
+        frames = [check.worst_frame if check else -1 for check in of_clips]
+        columns[name] = pa.array(known, pa.float64())
+        columns[f"{name}_frame"] = pa.array(frames, pa.int32())
+    with write_output(path) as partial:
+        pq.write_table(pa.table(columns), partial)
 
 
 def list_stages(project: Project, release: str) -> list[str]:
