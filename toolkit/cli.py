@@ -20,6 +20,7 @@ from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
 from toolkit.kinetics import cli as kinetics_cli
 from toolkit.release import cli as release_cli
+from toolkit.review import cli as review_cli
 from toolkit.stages import cli as stages_cli
 
 EXIT_FAILURE = 1
@@ -32,6 +33,7 @@ app.add_typer(actors_cli.app, name="actors")
 app.add_typer(kinetics_cli.app, name="sources")
 app.command()(stages_cli.retry)
 app.add_typer(registry_cli.app, name="registry")
+app.add_typer(review_cli.app, name="review")
 
 
 def _print_version(wanted: bool) -> None:

@@ -107,7 +107,8 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
         reads = (scene, RECOVER) if wanted.body else (scene,)
         return _use(composite, _composite, reads, steps, {"scene": scene, "crf": _CRF_RELEASED})
     measured = (STANDARDIZE, INPAINT, RECOVER, composite)
-    settings = {"composite": composite, "checks": not wanted.shows_people}
+    checks = [] if wanted.shows_people else sorted(load_limits())  # a new one is measured
+    settings = {"composite": composite, "checks": checks}
     return _use(f"{release}/{MEASURE}", _measure, measured, {}, settings, CHECK_MODELS)
 
 
