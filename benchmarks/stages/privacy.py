@@ -83,7 +83,8 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
 def examine(run: ClipRun, kinds: Sequence[str]) -> Verdicts:
     """Check a clip as it is, and with one leak of each kind in it."""
     watchers = Watchers(run.clip.frames.frame_shape, run.clip.pixel_aspect)
-    limits, released, shadows = load_limits(), as_released(run.done), shadows_of(run.done)
+    limits, shadows = load_limits(), shadows_of(run.done)
+    released, written = as_released(run.done)
     rows = list(
         map_frames(
             lambda index: check_frame(run.done, released, watchers, shadows, index), run.num_frames
@@ -94,16 +95,17 @@ def examine(run: ClipRun, kinds: Sequence[str]) -> Verdicts:
         rng = np.random.default_rng(list(f"{run.truth.info['clip_id']} {kind}".encode()))
         leak = plant(kind, run, rng)
         caught_by[kind] = None if leak is None else _caught_by(leak, run.done, rows, watchers)
-    clean = judge(run.done.people, rows, run.clip.frames.frame_shape, limits)
+    shape_HWC = run.clip.frames.frame_shape
+    clean = judge(run.done.people, rows, written, shape_HWC, limits)
     return Verdicts(clean, caught_by)
 
 
-def as_released(done: Anonymized) -> FrameStore:
-    """Return the frames of the result as encoded and decoded again."""
+def as_released(done: Anonymized) -> tuple[FrameStore, bytes]:
+    """Return the frames of the result as encoded and decoded again, and the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "released.mp4")
         encode(done.result, path, done.clip.timing, done.clip.pixel_aspect)
-        return decode(path, None).frames
+        return decode(path, None).frames, path.read_bytes()
 
 
 def _caught_by(
@@ -136,7 +138,7 @@ def _lost(done: Anonymized) -> float:
 
 def _look(leak: Leak, watchers: Watchers) -> Iterator[tuple[int, Mapping[str, Reading]]]:
     """Check the frames of a leak again, the likeliest first."""
-    released, shadows = as_released(leak.done), shadows_of(leak.done)
+    (released, _), shadows = as_released(leak.done), shadows_of(leak.done)
     order = sorted(leak.frames, key=lambda index: (index % _LOOK_FIRST_FRAMES != 0, index))
     rows = map_frames(
         lambda place: check_frame(leak.done, released, watchers, shadows, order[place]), len(order)

@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.actors_clip import store
 from toolkit.frames import FrameStore
 from toolkit.m2m.masks import (
     box_of,
@@ -13,6 +14,7 @@ from toolkit.m2m.masks import (
     limb_cover,
     temporal_union,
     warp,
+    without_flicker,
 )
 
 HEIGHT, WIDTH = 60, 120
@@ -185,3 +187,16 @@ def test_nobody_found_is_nobody_added_and_one_frame_is_enough() -> None:
     """Clips without people and clips of one frame come out as they are."""
     assert not _unite([_figure(0, is_missed=True)] * 4).any()
     np.testing.assert_array_equal(_unite([_figure(30)]), [_figure(30)])
+
+
+def test_a_slit_that_opens_for_a_moment_is_closed() -> None:
+    """What is masked before and after is masked for up to three frames between; no more."""
+    masks_THW = np.full((12, 10, 10), 255, np.uint8)
+    masks_THW[2:5, 8:, 2:8] = 0  # three frames
+    masks_THW[6:10, :2] = 0  # four frames
+    masks_THW[0, 5] = 0  # no frame before
+    steady_THW = np.stack(list(without_flicker(store(masks_THW))))
+    assert steady_THW[2:5, 8:, 2:8].all()
+    assert not steady_THW[7:9, :2].any()
+    assert not steady_THW[0, 5].any()
+    assert (steady_THW >= masks_THW).all()

@@ -22,6 +22,8 @@ _MIN_CONFIDENCE = 0.9
 
 _REACH_FRAMES = 3
 """Neighbours on each side that have a vote in the temporal union."""
+_FLICKER_FRAMES = 3
+"""A gap in time of so many frames is closed."""
 
 
 def encode_rle(mask_HW: Array) -> dict[str, Any]:
@@ -78,6 +80,29 @@ def fill_holes(mask_HW: Array, max_share: float = 1 / 200) -> Array:
     is_hole = stats[:, cv2.CC_STAT_AREA] <= mask_HW.size * max_share
     is_hole[0] = False  # the mask itself
     return np.where(is_hole[labels_HW], np.uint8(255), mask_HW)
+
+
+def without_flicker(masks: FrameStore) -> FrameStore:
+    """Mask a pixel too that is masked shortly before and shortly after: for up to three frames.
+
+    A slit at the frame's edge that opens for a moment shows a row of somebody's clothes.
+
+    Args:
+        masks: [T, H, W] uint8 0 or 255.
+    """
+    nothing = np.zeros(masks.frame_shape, np.uint8)
+
+    def at(index: int) -> Array:
+        return masks[index] if 0 <= index < len(masks) else nothing
+
+    steady = FrameStore(masks.frame_shape)
+    for index in range(len(masks)):
+        mask_HW, after_HW = masks[index], nothing
+        for num_after in range(1, _FLICKER_FRAMES + 1):
+            after_HW = after_HW | at(index + num_after)
+            mask_HW = mask_HW | (at(index - 1 - _FLICKER_FRAMES + num_after) & after_HW)
+        steady.append(mask_HW)
+    return steady
 
 
 def warp(mask_HW: Array, flow_HW2: Array) -> Array:

@@ -196,7 +196,7 @@ def _measure(job: Job) -> Parts:
         coverage = unpack_masks(json.loads(made["json"]), clip.frames.frame_shape[:2])
         released = unpack_video(made["mp4"]).frames
         done = Anonymized(clip, people, background, motions, coverage, released)
-        checks = run_checks(done, released, load_limits(), lambda _num_done: None)
+        checks = run_checks(done, released, made["mp4"], load_limits(), lambda _num_done: None)
     record = {
         "released": job.digests[job.settings["composite"]],
         "checks": [
