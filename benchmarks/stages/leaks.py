@@ -1,6 +1,6 @@
 """Leaks planted on purpose into a run: what the stages let through, and what they know of it.
 
-Each is a failure of the mask stage, and the gate must not learn of it from what that stage would
+Most are failures of the mask stage, and the gate must not learn of them from what that stage would
 not have known:
 
 - ``drop_N``: mask, outline, sighting and every sign of one person are gone for N frames.
@@ -11,6 +11,8 @@ not have known:
 - ``shadow``, ``mirror``, ``second_person`` (small, and the same one going through the clip
   backwards): from end to end in the scene, and in no mask. What moves before a still camera and
   belongs to nobody is measured again, by the mask stage's own code.
+- ``unfilled``, ``undrawn``: masks are right, but for two frames one person is left in the empty
+  scene, or is left in the result where their mesh should be, and the empty scene is clean.
 
 What is not masked, the inpainter leaves as it is in the source. Meshes are drawn as in the clean
 run, because poses are interpolated over short holes, and hide what is behind them.
@@ -19,7 +21,7 @@ Shape suffixes: P people, T frames, H height, W width, C colours.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -36,7 +38,9 @@ from toolkit.m2m.types import Array, Evidence, People, PersonFrame
 
 DROPS = ("drop_1", "drop_2", "drop_5")
 EROSIONS = ("erode_2", "erode_5", "erode_10")
-KINDS = (*DROPS, *EROSIONS, "limb", *INTRUDERS)
+FAULTS = ("unfilled", "undrawn")
+KINDS = (*DROPS, *EROSIONS, "limb", *INTRUDERS, *FAULTS)
+_NUM_FRAMES = {"drop_1": 1, "drop_2": 2, "drop_5": 5, "unfilled": 2, "undrawn": 2}
 
 _DILATION_PX = 4
 _MIN_HEIGHT_PX, _MAX_OCCLUSION = 45, 0.5
@@ -56,12 +60,17 @@ class Leak:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What a leak changes of some frames, by index; what is missing stays as it is."""
+    """What a leak changes of some frames, by index; what is missing stays as it is.
 
-    sources: Mapping[int, Array]
-    masks: Mapping[int, Array]
-    cores: Mapping[int, Array]
+    ``unfilled`` and ``undrawn`` are where the source is left in the empty scene and in the result.
+    """
+
     people: People
+    sources: Mapping[int, Array] = field(default_factory=dict)
+    masks: Mapping[int, Array] = field(default_factory=dict)
+    cores: Mapping[int, Array] = field(default_factory=dict)
+    unfilled: Mapping[int, Array] = field(default_factory=dict)
+    undrawn: Mapping[int, Array] = field(default_factory=dict)
 
 
 def plant(kind: str, run: ClipRun, rng: np.random.Generator) -> Leak | None:
@@ -70,8 +79,7 @@ def plant(kind: str, run: ClipRun, rng: np.random.Generator) -> Leak | None:
     Returns:
         None where nobody is seen well enough for it, or hardly any of it shows beside the mesh.
     """
-    amount = kind.rpartition("_")[2]
-    num_frames = int(amount) if kind in DROPS else round(run.fps / 2) if kind == "limb" else None
+    num_frames = round(run.fps / 2) if kind == "limb" else _NUM_FRAMES.get(kind)
     place = _choose(run, num_frames, rng)
     if place is None:
         return None
@@ -79,11 +87,16 @@ def plant(kind: str, run: ClipRun, rng: np.random.Generator) -> Leak | None:
     if kind in DROPS:
         parts = _drop(run, person, frames)
     elif kind in EROSIONS:
-        parts = _erode(run, person, frames, int(amount))
+        parts = _erode(run, person, frames, int(kind.removeprefix("erode_")))
     elif kind == "limb":
         order = (LIMBS[i] for i in rng.permutation(len(LIMBS)))
         leaks = (_carry(run, _miss_limb(run, person, frames, limb)) for limb in order)
         return next((leak for leak in leaks if leak), None)
+    elif kind in FAULTS:
+        owns = {index: _own_HW(run, person, index) for index in frames}
+        undrawn = {i: own_HW & (run.done.coverage[i] != 0) for i, own_HW in owns.items()}
+        where = {"unfilled": owns} if kind == "unfilled" else {"undrawn": undrawn}
+        parts = _Parts(run.done.people, **where)
     else:
         parts = _intrude(run, frames, Intruder(kind, run, person, rng))
     return _carry(run, parts)
@@ -126,7 +139,8 @@ def _drop(run: ClipRun, person: int, frames: Sequence[int]) -> _Parts:
     masks = {i: np.where(own_HW, 0, people.masks[i]) for i, own_HW in owns.items()}
     cores = {i: np.where(own_HW, 0, people.cores[i]) for i, own_HW in owns.items()}
     tracks = [track for track in tracks if track.frames]
-    return _Parts({}, masks, cores, replace(_without_signs(people, is_unseen), tracks=tracks))
+    people = replace(_without_signs(people, is_unseen), tracks=tracks)
+    return _Parts(people, masks=masks, cores=cores)
 
 
 def _erode(run: ClipRun, person: int, frames: Sequence[int], num_px: int) -> _Parts:
@@ -138,7 +152,7 @@ def _erode(run: ClipRun, person: int, frames: Sequence[int], num_px: int) -> _Pa
         unsure_HW = own_HW & ~_shrunk(visible_HW, num_px + _DILATION_PX)
         masks[index] = np.where(lost_HW, 0, people.masks[index])
         cores[index] = np.where(unsure_HW, 0, people.cores[index])
-    return _Parts({}, masks, cores, people)
+    return _Parts(people, masks=masks, cores=cores)
 
 
 def _miss_limb(run: ClipRun, person: int, frames: Sequence[int], limb: str) -> _Parts:
@@ -160,7 +174,7 @@ def _miss_limb(run: ClipRun, person: int, frames: Sequence[int], limb: str) -> _
         num_seen_px = np.count_nonzero(truth.visible_PTHW[person, index] & box_HW)
         return bool(2 * np.count_nonzero(limbs[index] & box_HW) > num_seen_px)
 
-    return _Parts({}, masks, cores, _without_signs(people, is_unseen))
+    return _Parts(_without_signs(people, is_unseen), masks=masks, cores=cores)
 
 
 def _intrude(run: ClipRun, frames: Sequence[int], intruder: Intruder) -> _Parts:
@@ -169,7 +183,7 @@ def _intrude(run: ClipRun, frames: Sequence[int], intruder: Intruder) -> _Parts:
     for index in range(run.num_frames):
         outlines.append(run.outline_HW(index).astype(np.uint8) * 255)
     _, unexplained = add_foreground(Background(_changed(run.clip.frames, sources), outlines))
-    return _Parts(sources, {}, {}, replace(run.done.people, unexplained=unexplained))
+    return _Parts(replace(run.done.people, unexplained=unexplained), sources=sources)
 
 
 def _own_HW(run: ClipRun, person: int, index: int) -> Array:
@@ -223,17 +237,20 @@ def _carry(run: ClipRun, parts: _Parts) -> Leak | None:
         cores=_changed(done.people.cores, parts.cores),
     )
     source = _changed(done.clip.frames, parts.sources)
-    frames, backgrounds, results, most_px = sorted({*parts.sources, *parts.masks}), {}, {}, 0
+    frames = sorted({*parts.sources, *parts.masks, *parts.unfilled, *parts.undrawn})
+    nowhere_HW = np.zeros(source.frame_shape[:2], bool)
+    backgrounds, results, most_px = {}, {}, 0
     for index in frames:
-        masked_HW1 = people.masks[index][..., None] != 0
-        backgrounds[index] = np.where(masked_HW1, done.background[index], source[index])
+        filled_HW = (people.masks[index] != 0) & ~parts.unfilled.get(index, nowhere_HW)
+        backgrounds[index] = np.where(filled_HW[..., None], done.background[index], source[index])
         step_HWC = backgrounds[index].astype(np.float32) - done.background[index]
         step_HWC *= 1 - done.coverage[index][..., None].astype(np.float32) / 255
-        result_HWC = np.clip(np.rint(done.result[index] + step_HWC), 0, 255)
-        results[index] = result_HWC.astype(np.uint8)
+        drawn_HWC = np.clip(np.rint(done.result[index] + step_HWC), 0, 255).astype(np.uint8)
+        undrawn_HW1 = parts.undrawn.get(index, nowhere_HW)[..., None]
+        results[index] = np.where(undrawn_HW1, source[index], drawn_HWC)
         somebody_HW = run.visible_HW(index) | (source[index] != done.clip.frames[index]).any(2)
-        shows_HW = somebody_HW & (np.abs(step_HWC).max(2) >= _MIN_STEP)
-        most_px = max(most_px, int(np.count_nonzero(shows_HW)))
+        is_changed_HW = cv2.absdiff(results[index], done.result[index]).max(2) >= _MIN_STEP
+        most_px = max(most_px, int(np.count_nonzero(somebody_HW & is_changed_HW)))
     if most_px < _MIN_LEAK_PX:
         return None
     leaky = replace(

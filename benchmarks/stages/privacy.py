@@ -2,8 +2,8 @@
 
 One leak of each kind (``leaks``) is planted into each clip's run, and the gate decides as it does
 on a clip that was really anonymised so. A leak is caught where a check is above its limit in a
-frame in which it was not without the leak. Only frames that a leak changes are looked at again,
-and only until one of them is caught.
+frame in which it was not without the leak. Only frames that a leak changes are looked at again:
+at least twelve of them, to tell which checks catch it, and then until one of them is caught.
 """
 
 import tempfile
@@ -34,6 +34,8 @@ CLIP_CHECKS = {"unresolved_people"}
 """Checks that judge a share of the frames. No leak makes them rise: there is less to resolve."""
 _LOOK_FIRST_FRAMES = 8
 """The gate looks at the tiles of so few frames only, so they are the likeliest to show a leak."""
+_NUM_LOOKS = 12
+"""So many frames of a leak are looked at even where the first of them tells that it is there."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Verdicts:
 
     Attributes:
         clean: the checks without a leak.
-        caught_by: for each kind of leak, the checks that caught it in the first frame in which one
-            did: empty where none did, None where the clip has no place for such a leak.
+        caught_by: for each kind of leak, the checks that caught it in the frames that were looked
+            at: empty where none did, None where the clip has no place for such a leak.
     """
 
     clean: Mapping[str, Check]
@@ -61,14 +63,21 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
         kind: float(bool(names)) for kind, names in verdicts.caught_by.items() if names is not None
     }
     counted = [value for kind, value in caught.items() if kind not in BELOW_THE_GOAL]
-    fired = [kind for kind in caught if kind not in BELOW_THE_GOAL]
+    fired = [
+        names
+        for kind, names in verdicts.caught_by.items()
+        if names is not None and kind not in BELOW_THE_GOAL
+    ]
     return {
         "planted_caught": float(np.mean(counted)) if counted else float("nan"),
         **{f"planted_caught_{kind}": value for kind, value in caught.items()},
         **{
-            f"planted_caught_by_{name}": float(
-                np.mean([name in (verdicts.caught_by[kind] or ()) for kind in fired])
-            )
+            f"planted_caught_by_{name}": float(np.mean([name in names for names in fired]))
+            for name in verdicts.clean
+            if fired
+        },
+        **{
+            f"planted_caught_only_by_{name}": float(np.mean([names == [name] for names in fired]))
             for name in verdicts.clean
             if fired
         },
@@ -112,18 +121,17 @@ def _caught_by(
     leak: Leak, clean: Anonymized, rows: Sequence[Mapping[str, Reading]], watchers: Watchers
 ) -> list[str]:
     """Name the checks that catch a leak; ``rows`` are the frames' values without it."""
-    if _lost(leak.done) > _lost(clean):
-        return ["lost_people"]
+    caught = {"lost_people"} if _lost(leak.done) > _lost(clean) else set()
     limits = load_limits()
-    for index, row in _look(leak, watchers):
-        names = [
+    for num_looks, (index, row) in enumerate(_look(leak, watchers), 1):
+        caught |= {
             name
             for name, value in row.items()
             if name not in CLIP_CHECKS and _is_caught(value, rows[index][name], limits[name])
-        ]
-        if names:
-            return names
-    return []
+        }
+        if caught and num_looks >= _NUM_LOOKS:
+            break
+    return sorted(caught)
 
 
 def _is_caught(value: float, without: float, limit: Limit) -> bool:

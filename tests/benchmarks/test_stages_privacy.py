@@ -27,6 +27,16 @@ def run(actor: ActorClip) -> ClipRun:
 
 
 @pytest.fixture(scope="module")
+def drawn(run: ClipRun, actor: ActorClip) -> ClipRun:
+    """The same with a grey mesh that covers the actor."""
+    drawn = perfect_run(_read(run.clip.frames), run.truth)
+    for index, mask_HW in enumerate(actor.masks_THW[FRAMES]):
+        drawn.done.coverage[index] = mask_HW.astype(np.uint8) * 255
+        drawn.done.result[index] = np.where(mask_HW[..., None], 128, drawn.done.result[index])
+    return drawn
+
+
+@pytest.fixture(scope="module")
 def verdicts(run: ClipRun, weights: Callable[[str], Path]) -> Verdicts:  # noqa: ARG001 - needed
     """What the gate says of the run and of three leaks."""
     return examine(run, LEAKS)
@@ -53,9 +63,22 @@ def test_what_looks_like_a_person_is_caught(verdicts: Verdicts, kind: str) -> No
     assert verdicts.caught_by[kind]
 
 
+@pytest.mark.parametrize(
+    ("kind", "check"), [("unfilled", "surviving_pixels"), ("undrawn", "undrawn_meshes")]
+)
+def test_what_is_left_under_a_right_mask_is_caught(
+    run: ClipRun, drawn: ClipRun, weights: Callable[[str], Path], kind: str, check: str
+) -> None:
+    """By the check that asks for just that: the scene that was not filled, the mesh not drawn."""
+    assert weights("nanodet")
+    caught_by = examine(drawn if kind == "undrawn" else run, [kind]).caught_by[kind]
+    assert check in (caught_by or ())
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_leak_has_a_place(run: ClipRun, kind: str) -> None:
+def test_every_kind_of_leak_has_a_place(run: ClipRun, drawn: ClipRun, kind: str) -> None:
     """The actor is seen well enough for all of them; the same seed plants the same."""
+    run = drawn if kind == "undrawn" else run
     first, second = _plant(kind, run), _plant(kind, run)
     assert first.frames == second.frames
     assert (_read(first.done.result) == _read(second.done.result)).all()
@@ -63,9 +86,18 @@ def test_every_kind_of_leak_has_a_place(run: ClipRun, kind: str) -> None:
 
 def test_the_values_of_a_clip(verdicts: Verdicts) -> None:
     """The goal counts leaks of 2 frames or 5 px and more; each kind and each check is told too."""
-    caught_by = {"drop_1": [], "drop_2": ["faces"], "limb": [], "shadow": None}
+    caught_by = {
+        "drop_1": [],
+        "drop_2": ["faces"],
+        "drop_5": ["faces", "people"],
+        "erode_5": [],
+        "limb": [],
+        "shadow": None,
+    }
     values = values_of(Verdicts(verdicts.clean, caught_by))
     assert values["planted_caught"] == values["planted_caught_by_faces"] == 0.5
+    assert values["planted_caught_by_people"] == values["planted_caught_only_by_faces"] == 0.25
+    assert values["planted_caught_only_by_people"] == 0
     assert values["planted_caught_drop_1"] == values["planted_caught_limb"] == 0
     assert values["planted_caught_drop_2"] == 1
     assert "planted_caught_shadow" not in values
