@@ -83,7 +83,7 @@ def _tell_bounds(rows: Sequence[ManifestRow], review: tuple[str, Report] | None)
     low, high = wilson_interval(caught, total)
     newer = sorted({check.name for row in rows for check in row.checks} - set(planted.checks))
     lines = [
-        f"- **Planted leaks.** Into clips of synthetic actors {total} leaks were planted on "
+        f"- **Planted leaks.** Into clips of synthetic people {total} leaks were planted on "
         f"purpose, and the checks caught {caught} ({caught / total:.1%}; 95% interval {low:.1%} to "
         f"{high:.1%}), fewest of kind `{planted.weakest}`: {weakest.caught} of {weakest.planted}. "
         f"By that and by what was held back here, at most {planted.bound(rows):.2%} of the "

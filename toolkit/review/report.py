@@ -118,7 +118,7 @@ def make_report(release: str, rows: Sequence[ManifestRow], verdicts: Sequence[Ve
 
 
 def find_report(
-    folder: Path, release: str, rows: Sequence[ManifestRow]
+    folder: Path, release: str, rows: Sequence[ManifestRow], version: str | None = None
 ) -> tuple[str, Report] | None:
     """Return the newest version in which somebody looked at clips as they still are.
 
@@ -126,6 +126,7 @@ def find_report(
         folder: where verdicts are kept, by release and version.
         release: its name.
         rows: of its manifest.
+        version: look at this one only.
 
     Returns:
         The version and what came of it; None where nobody has looked.
@@ -133,7 +134,8 @@ def find_report(
     Raises:
         InputError: a table of verdicts is none, or has no version as its name.
     """
-    tables = {parse_number(path.stem): path for path in (folder / release).glob("*.csv")}
+    paths = [folder / release / f"{version}.csv"] if version else (folder / release).glob("*.csv")
+    tables = {parse_number(path.stem): path for path in paths}
     for number, path in sorted(tables.items(), reverse=True):
         report = make_report(release, rows, read_verdicts(path))
         if report.visible.total:
