@@ -71,7 +71,7 @@ def _show_head(profile: Profile) -> str:
             for name, number in tiles.items()
         )
         + '</div><p class="soft small">Every clip that was taken in is accounted for: released, '
-        "quarantined because a check held it back, or failed on the way.</p>"
+        "quarantined by a check or for a fault of its source, or failed on the way.</p>"
     )
 
 
