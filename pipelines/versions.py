@@ -1,4 +1,4 @@
-"""Stage versions: the toolkit, its weights and limits, which DVC cannot see."""
+"""Stage versions: the toolkit, its weights and limits, and reviews, which DVC cannot see."""
 
 from toolkit.stages.cli import run_program
 from toolkit.stages.ingest import note_versions

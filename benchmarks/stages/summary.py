@@ -2,7 +2,8 @@
 
     python -m benchmarks.stages.summary RESULT.json
 
-writes the table of docs/quality.md from what ``python -m benchmarks.stages --json`` wrote.
+writes the table of docs/quality.md, and toolkit/qa/planted_leaks.json, from what
+``python -m benchmarks.stages --json`` wrote.
 """
 
 import json
@@ -17,12 +18,14 @@ from rich.table import Table
 
 from benchmarks.stages.evaluate import METRICS, Values
 from benchmarks.stages.run import Metric
+from toolkit.qa.planted import FILE, from_benchmark, write_planted
 
 Summary = dict[str, dict[str, dict[str, Any]]]
 """Stage to metric to mean, worst, ci95, num_clips and worst_clip."""
 
 NUM_RESAMPLES = 2000
-PAGE = Path(__file__).resolve().parents[2] / "docs/quality.md"
+_ROOT = Path(__file__).resolve().parents[2]
+PAGE = _ROOT / "docs/quality.md"
 _BETWEEN_MARKS = re.compile(r"(?<=<!-- stages -->\n).*(?=<!-- /stages -->)", re.DOTALL)
 _HEADER = ("metric", "goal", "mean", "95% interval", "worst clip", "clips", "baseline")
 
@@ -137,3 +140,4 @@ def _number(value: float) -> str:
 if __name__ == "__main__":
     found = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     PAGE.write_text(with_table(PAGE.read_text("utf-8"), found), "utf-8")
+    write_planted(from_benchmark(found), _ROOT / "toolkit/qa" / FILE)

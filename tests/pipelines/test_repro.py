@@ -15,6 +15,7 @@ import yaml
 from tests.pipelines.conftest import NUM_FRAMES, Dvc, MakeProject, paint_room, write_clip
 from toolkit.journal import read_journal
 from toolkit.manifest import QUARANTINED, RELEASED, read_manifest
+from toolkit.review.verdicts import Verdict, write_verdicts
 from toolkit.shards import Sample, read_index, read_shard, write_shard
 from toolkit.stages.kept import Record, list_shards, read_record, write_record
 
@@ -126,6 +127,20 @@ def test_a_second_repro_does_nothing(built: Path, dvc: Dvc) -> None:
     assert time.monotonic() - begin < 20
     assert done.stdout.count("Running stage") == done.stdout.count("Running stage 'versions'") == 1
     assert (_worked(built), _stamps(built)) == (before, stamps)
+
+
+def test_a_review_is_told_by_the_card_and_redoes_nothing_else(built: Path, dvc: Dvc) -> None:
+    """Whoever looked at clips of this release counts from the next repro on."""
+    folder = built / "release" / "m2m-kinetics"
+    assert "Nobody has looked at these clips yet" in (folder / "README.md").read_text("utf-8")
+    rows = read_manifest(folder / "manifest.parquet")
+    verdicts = [Verdict(r.clip_id, "ann", r.sample_sha256, r.label, "ok", "") for r in rows]
+    write_verdicts(verdicts, built / "validation/reviews/m2m-kinetics/v1.0.0.csv")
+    before = _worked(built)
+    ran = re.findall(r"Running stage '(.+?)'", dvc(built, "repro").stdout)
+    assert ran == ["versions", "describe@m2m-kinetics", "describe@kinetics-150"]
+    assert _worked(built) == before
+    assert "looked at 4 (v1.0.0)" in (folder / "README.md").read_text("utf-8")
 
 
 def test_a_changed_clip_redoes_one_shard_of_each_stage(built: Path, dvc: Dvc) -> None:
@@ -255,7 +270,7 @@ def test_a_leak_stops_the_build_until_the_clip_is_quarantined(built: Path, dvc: 
 def test_what_the_provenance_names_is_described_anew_when_it_changes(root: Path) -> None:
     """Also where no manifest changes by it: an annotation more that has no file."""
     stages = yaml.safe_load((root / "dvc.yaml").read_text("utf-8"))["stages"]
-    named = {"data/ingest.parquet", "data/classes.json", "data/versions.json"}
+    named = {"data/ingest.parquet", "data/classes.json", "data/versions.json", "data/evidence.json"}
     assert named < set(stages["describe"]["do"]["deps"])
 
 

@@ -37,8 +37,25 @@ def test_nothing_looked_at_says_nothing() -> None:
 
 def test_leaks_that_pass_are_no_more_than_those_that_are_caught() -> None:
     """Checks that catch half of all leaks let through as many as they quarantine."""
-    recall = lower_bound(500, 1000)
-    expected = 10 / recall * (1 - recall) / 90
-    assert leak_bound(10, 100, 500, 1000) == pytest.approx(expected)
-    assert leak_bound(0, 100, 500, 1000) == 0
+    assert leak_bound(100_000, 1_000_000, 500_000, 1_000_000) == pytest.approx(1 / 9, rel=0.02)
     assert leak_bound(90, 100, 1, 1000) == 1
+
+
+def test_no_clip_held_back_is_no_proof_that_none_leaks() -> None:
+    """The fewer clips were measured, the less it says."""
+    few, many = leak_bound(0, 8, 500, 1000), leak_bound(0, 8000, 500, 1000)
+    assert 0.3 < few < 1
+    assert 0 < many < 0.001
+
+
+def test_the_bound_from_planted_leaks_holds_as_often_as_it_says() -> None:
+    """Of builds with a known share of leaks, at most one in 20 has its bound below it."""
+    rng, leaking, recall = np.random.default_rng(0), 0.08, 0.8
+    too_low = 0
+    for _ in range(400):
+        caught = int(rng.binomial(60, recall))
+        held = int(rng.binomial(100, leaking * recall))
+        too_low += leak_bound(held, 100, caught, 60) < leaking * (1 - recall) / (
+            1 - leaking * recall
+        )
+    assert too_low / 400 <= 0.05

@@ -13,37 +13,40 @@ def wilson_interval(count: int, total: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def upper_bound(count: int, total: int) -> float:
-    """Return the one-sided 95% upper bound of a share (Clopper and Pearson); 1 of nothing.
+def upper_bound(count: int, total: int, confidence: float = CONFIDENCE) -> float:
+    """Return the one-sided upper bound of a share (Clopper and Pearson); 1 of nothing.
 
-    It holds whatever the share is: none of 60 gives 0.049, none of 750 gives 0.004.
+    It holds whatever the share is: at 95%, none of 60 gives 0.049, none of 750 gives 0.004.
     """
     from scipy.stats import beta
 
-    return 1.0 if count >= total else float(beta.ppf(CONFIDENCE, count + 1, total - count))
+    return 1.0 if count >= total else float(beta.ppf(confidence, count + 1, total - count))
 
 
-def lower_bound(count: int, total: int) -> float:
-    """Return the one-sided 95% lower bound of a share (Clopper and Pearson); 0 of nothing."""
-    return 1 - upper_bound(total - count, total)
+def lower_bound(count: int, total: int, confidence: float = CONFIDENCE) -> float:
+    """Return the one-sided lower bound of a share (Clopper and Pearson); 0 of nothing."""
+    return 1 - upper_bound(total - count, total, confidence)
 
 
 def leak_bound(quarantined: int, measured: int, caught: int, planted: int) -> float:
     """Bound the share of released clips that show somebody by how well planted leaks are caught.
 
-    Of M measured clips, L hold a leak, of which a share r is caught, so that L r clips are
-    quarantined rightly and L (1 - r) released. All quarantined clips are at least the former:
-    L <= quarantined / r, and of the released clips at most
+    Of all clips a share p holds a leak, and of these the checks catch a share r: p r of all are
+    quarantined rightly, p (1 - r) released. So p r is at most the share q that is quarantined, and
+    of the released clips at most
 
-        quarantined / r * (1 - r) / (measured - quarantined)
+        q / r * (1 - r) / (1 - q)
 
-    show somebody. r is the lower bound of caught / planted. This supposes that real leaks are as
-    easy to catch as the planted ones, which nobody knows: a person's look at a sample does not.
+    show somebody. For q its upper bound is taken, for r its lower one, each at 97.5%, so that both
+    hold with 95%: that none of a few clips is quarantined does not mean that none leaks. This
+    supposes that real leaks are as easy to catch as the planted ones, which nobody knows: a
+    person's look at a sample does not.
 
     Returns:
         0 to 1; 1 where nothing can be said.
     """
-    recall, released = lower_bound(caught, planted), measured - quarantined
-    if not recall or released <= 0:
+    each = 1 - (1 - CONFIDENCE) / 2
+    held, recall = upper_bound(quarantined, measured, each), lower_bound(caught, planted, each)
+    if not recall or held >= 1:
         return 1.0
-    return min(1.0, quarantined / recall * (1 - recall) / released)
+    return min(1.0, held / recall * (1 - recall) / (1 - held))

@@ -1,5 +1,6 @@
 """The outcome of a check, and the limits that ship with the package."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -122,8 +123,7 @@ def load_limits() -> Mapping[str, Limit]:
     Raises:
         ConfigError: a limit is not a number, or a severity or a name is not as it should be.
     """
-    text = resources.files("toolkit.qa").joinpath("limits.yaml").read_text("utf-8")
-    sections = yaml.safe_load(text)
+    sections = yaml.safe_load(_read_limits())
     limits: dict[str, Limit] = {}
     if not isinstance(sections, dict) or set(sections) != set(SEVERITIES):
         raise ConfigError(f"limits.yaml: its sections must be {' and '.join(SEVERITIES)}")
@@ -138,3 +138,16 @@ def load_limits() -> Mapping[str, Limit]:
                 raise ConfigError(f"limits.yaml: {name} is there twice: leave one")
             limits[name] = Limit(float(limit), severity)
     return limits
+
+
+def load_meanings() -> dict[str, str]:
+    """Return check name to what it measures: the comment above it in limits.yaml."""
+    entry = r"((?:^  #.*\n)+)^  (\w+):"
+    return {
+        name: " ".join(line.strip("# ") for line in comment.splitlines())
+        for comment, name in re.findall(entry, _read_limits(), re.MULTILINE)
+    }
+
+
+def _read_limits() -> str:
+    return resources.files("toolkit.qa").joinpath("limits.yaml").read_text("utf-8")

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from toolkit import __version__
 from toolkit.manifest import QUARANTINED, RELEASED, ManifestRow, count_clips
 from toolkit.params import Release
+from toolkit.qa.bounds import wilson_interval
+from toolkit.qa.planted import load_planted
+from toolkit.review.report import Report
 
 _PLACES = {
     "empty": "the scene without the people who were in it",
@@ -14,7 +17,11 @@ _PLACES = {
 
 
 def make_card(
-    name: str, release: Release, rows: Sequence[ManifestRow], labels: Sequence[str]
+    name: str,
+    release: Release,
+    rows: Sequence[ManifestRow],
+    labels: Sequence[str],
+    review: tuple[str, Report] | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -23,6 +30,7 @@ def make_card(
         release: what is in it.
         rows: of its manifest.
         labels: the classes, in the order of their indexes.
+        review: version of which people looked at clips, and what they saw.
     """
     counts = count_clips(rows)
     drawn = f"bodies `{release.body}` drawn where people were" if release.body else "no bodies"
@@ -38,6 +46,7 @@ def make_card(
                 _count(counts, rows),
                 _USE if counts[RELEASED] else _EMPTY if release.pixels else _LISTED,
                 _PROMISE if not release.shows_people else _SHOWS_PEOPLE,
+                *([_tell_bounds(rows, review)] if any(row.checks for row in rows) else []),
                 _FILES,
             )
         )
@@ -66,6 +75,34 @@ def _count(counts: dict[str, int], rows: Sequence[ManifestRow]) -> str:
         lines += ["", "Quarantined, by what held a clip back (a clip may have several):", ""]
         lines += [f"- {reason}: {count}" for reason, count in sorted(why.items())]
     return "\n".join(lines)
+
+
+def _tell_bounds(rows: Sequence[ManifestRow], review: tuple[str, Report] | None) -> str:
+    planted = load_planted()
+    (caught, total), weakest = planted.counted, planted.kinds[planted.weakest]
+    low, high = wilson_interval(caught, total)
+    newer = sorted({check.name for row in rows for check in row.checks} - set(planted.checks))
+    lines = [
+        f"- **Planted leaks.** Into clips of synthetic people {total} leaks were planted on "
+        f"purpose, and the checks caught {caught} ({caught / total:.1%}; 95% interval {low:.1%} to "
+        f"{high:.1%}), fewest of kind `{planted.weakest}`: {weakest.caught} of {weakest.planted}. "
+        f"By that and by what was held back here, at most {planted.bound(rows):.2%} of the "
+        "released clips show somebody. This supposes that real leaks are as easy to catch as "
+        f"planted ones. Measured with `{planted.command}`"
+        + (f", before there were the checks {', '.join(newer)}." if newer else ".")
+    ]
+    if review:
+        version, report = review
+        seen = report.visible
+        lines.append(
+            f"- **People.** Of the released clips, somebody looked at {seen.total} ({version}): "
+            f"a person is visible in {seen.count}, so in at most {seen.upper_bound:.2%} of all. "
+            "This supposes that these clips are like the others, and that whoever looked saw "
+            "what there was."
+        )
+    else:
+        lines.append("- **People.** Nobody has looked at these clips yet.")
+    return "## How sure it is\n\nBounds are one-sided, at 95%.\n\n" + "\n".join(lines)
 
 
 _USE = """## Use

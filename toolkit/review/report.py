@@ -10,7 +10,16 @@ from pathlib import Path
 from toolkit.files import write_output
 from toolkit.manifest import QUARANTINED, RELEASED, CheckValue, ManifestRow
 from toolkit.qa.bounds import upper_bound, wilson_interval
-from toolkit.review.verdicts import ADJUDICATED, OCCLUSION, OK, VISIBLE, Verdict, decide
+from toolkit.review.verdicts import (
+    ADJUDICATED,
+    OCCLUSION,
+    OK,
+    VISIBLE,
+    Verdict,
+    decide,
+    read_verdicts,
+)
+from toolkit.versions import format_number, parse_number
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,32 @@ def make_report(release: str, rows: Sequence[ManifestRow], verdicts: Sequence[Ve
         undecided,
         sorted({v.clip_id for v in verdicts} - {v.clip_id for v in fresh}),
     )
+
+
+def find_report(
+    folder: Path, release: str, rows: Sequence[ManifestRow], version: str | None = None
+) -> tuple[str, Report] | None:
+    """Return the newest version in which somebody looked at clips as they still are.
+
+    Args:
+        folder: where verdicts are kept, by release and version.
+        release: its name.
+        rows: of its manifest.
+        version: look at this one only.
+
+    Returns:
+        The version and what came of it; None where nobody has looked.
+
+    Raises:
+        InputError: a table of verdicts is none, or has no version as its name.
+    """
+    paths = [folder / release / f"{version}.csv"] if version else (folder / release).glob("*.csv")
+    tables = {parse_number(path.stem): path for path in paths}
+    for number, path in sorted(tables.items(), reverse=True):
+        report = make_report(release, rows, read_verdicts(path))
+        if report.visible.total:
+            return format_number(number), report
+    return None
 
 
 def _is_fresh(verdict: Verdict, rows: Mapping[str, ManifestRow]) -> bool:

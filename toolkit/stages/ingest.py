@@ -23,7 +23,9 @@ from toolkit.kinetics.table import read_table, write_table
 from toolkit.kinetics.tree import SourceFile
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
+from toolkit.qa.planted import load_planted
 from toolkit.release.pseudonyms import Pseudonyms
+from toolkit.release.sums import hash_file
 from toolkit.shards import shard_name
 from toolkit.stages.engine import ClipInput
 from toolkit.stages.project import Project
@@ -65,7 +67,8 @@ def _check_ids(rows: Sequence[SourceRow]) -> None:
 def note_versions(project: Project, _start_stage: StartStage) -> None:
     """Write what the build depends on and DVC cannot see: this toolkit, its weights and limits.
 
-    DVC runs this each time, and the stages after it only where something has changed.
+    What only the card of a release tells, reviews and the figures of planted leaks, is in a file of
+    its own. DVC runs this each time, and the stages after it only where something has changed.
     """
     profile = load_profile(project.params.profile)
     bodies = {release.body for release in project.params.releases.values() if release.body}
@@ -77,9 +80,15 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
         "limits": dict(load_limits()),
         "models": {name: models.sha256_of(name) for name in sorted(needed)},
     }
+    reviews = {
+        path.relative_to(project.reviews).as_posix(): hash_file(path)
+        for path in project.reviews.glob("*/*.csv")
+    }
+    evidence = {"planted_leaks": asdict(load_planted()), "reviews": reviews}
     make_folder(project.versions.parent)  # DVC makes it only where git does not ignore it
-    with write_output(project.versions) as partial:
-        partial.write_text(json.dumps(versions, indent=1, sort_keys=True) + "\n", "utf-8")
+    for path, values in ((project.versions, versions), (project.evidence, evidence)):
+        with write_output(path) as partial:
+            partial.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def select_classes(project: Project, _start_stage: StartStage) -> None:

@@ -34,6 +34,7 @@ from toolkit.release.card import make_card
 from toolkit.release.provenance import MANIFEST, Dependency, make_statement, write_statement
 from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.release.sums import hash_file, write_sums
+from toolkit.review.report import find_report
 from toolkit.shards import (
     Sample,
     index_path,
@@ -252,7 +253,8 @@ def describe(project: Project, _start_stage: StartStage, release: str) -> None:
     counts = count_clips(rows)
     statement = make_statement(folder, release, params, config_hashes, dependencies, counts)
     write_statement(statement, folder)
-    card = make_card(release, project.find_release(release), rows, read_classes(project))
+    review = find_report(project.reviews, release, rows)
+    card = make_card(release, project.find_release(release), rows, read_classes(project), review)
     with write_output(folder / "README.md") as partial:
         partial.write_text(card, "utf-8")
     write_sums(folder)

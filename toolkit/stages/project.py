@@ -4,6 +4,7 @@ source, keys        the user's: clips, annotations, and the key of published ids
 work/STAGE/         shards of a stage, kept from run to run; they show people and stay private
 data/STAGE.parquet  what became of each clip in a stage: small, and what DVC tracks
 release/NAME/       a finished release
+validation/reviews  what people decided of clips, by release and version
 """
 
 from dataclasses import dataclass
@@ -65,6 +66,16 @@ class Project:
     def versions(self) -> Path:
         """What stage versions noted."""
         return self.root / "data" / "versions.json"
+
+    @property
+    def evidence(self) -> Path:
+        """What stage versions noted of all that tells how strong the checks are."""
+        return self.root / "data" / "evidence.json"
+
+    @property
+    def reviews(self) -> Path:
+        """What people decided of clips (``toolkit.review.verdicts``)."""
+        return self.root / "validation" / "reviews"
 
     @property
     def classes(self) -> Path:
