@@ -287,13 +287,22 @@ def _squared_difference(builder: Builder, node: Node) -> list[str]:
     return builder.add("Mul", difference, difference)
 
 
+def _square(builder: Builder, node: Node) -> list[str]:
+    return builder.add("Mul", node.inputs[0], node.inputs[0])
+
+
+def _reciprocal_root(builder: Builder, node: Node) -> list[str]:
+    (root,) = builder.add("Sqrt", node.inputs[0])
+    return builder.add("Reciprocal", root)
+
+
 def _leaky_relu(builder: Builder, node: Node) -> list[str]:
     return builder.add("LeakyRelu", node.inputs[0], alpha=float(node.attributes["alpha"]))
 
 
 _SAME_NAME = (
     *("Abs", "Equal", "Exp", "Greater", "Identity", "Less", "Mul", "Range", "Reciprocal"),
-    *("Reshape", "Shape", "Sigmoid", "Size", "Sub", "Tile"),
+    *("Relu", "Reshape", "Shape", "Sigmoid", "Size", "Sub", "Tile"),
 )
 
 IMPORTERS: dict[str, Importer] = {name: _same(name) for name in _SAME_NAME} | {
@@ -322,10 +331,12 @@ IMPORTERS: dict[str, Importer] = {name: _same(name) for name in _SAME_NAME} | {
     "PadV2": _pad,
     "RealDiv": _same("Div"),
     "ResizeBilinear": _resize,
+    "Rsqrt": _reciprocal_root,
     "Select": _same("Where"),
     "SparseToDense": _sparse_to_dense,
     "Split": _split,
     "SplitV": _split_sizes,
+    "Square": _square,
     "SquaredDifference": _squared_difference,
     "Squeeze": _squeeze,
     "StridedSlice": _strided_slice,

@@ -1,0 +1,63 @@
+"""Faces as unit vectors: two of one person lie close together. For the re-identification attack.
+
+CenterFace finds a face and its five points, by which it is turned upright and scaled; MobileFaceNet
+describes it. Both are optional: nothing that makes a clip uses them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from toolkit.adapters.detectors import CenterFace, onnx_session
+from toolkit.m2m.types import Array
+
+MIN_SCORE = 0.5
+"""What CenterFace gives a face that is looked at."""
+NUM_NUMBERS = 192
+"""Of an embedding."""
+
+_SIZE = 112
+_TEMPLATE_52 = np.array(
+    [[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]]
+)
+"""Where eyes, nose and corners of the mouth are in the faces that the network was trained on."""
+
+
+class FaceEmbedder:
+    """Finds faces and embeds them."""
+
+    def __init__(self, centerface: Path, mobilefacenet: Path) -> None:
+        self._detector = CenterFace(centerface)
+        self._session = onnx_session(mobilefacenet)
+        self._input = self._session.get_inputs()[0].name
+
+    def embed_all(self, image_HWC: Array) -> Array:
+        """Return the embedding of each face that is found: [N, 192] float32, best first."""
+        faces = self._detector.detect(image_HWC, MIN_SCORE)
+        points = [face.points_N3[:, :2] for face in faces if face.points_N3 is not None]
+        return self.embed([align_face(image_HWC, points_52) for points_52 in points])
+
+    def embed(self, crops: Sequence[Array]) -> Array:
+        """Return the embedding of each aligned face: [N, 192] float32."""
+        if not crops:
+            return np.zeros((0, NUM_NUMBERS), np.float32)
+        images = (np.stack(crops).astype(np.float32) - 127.5) / 128
+        return np.asarray(self._session.run(None, {self._input: images})[0])
+
+
+def align_face(image_HWC: Array, points_52: Array) -> Array:
+    """Return the face [112, 112, 3] turned, scaled and moved so that its points lie as they should.
+
+    The similarity is the one of least squares (Umeyama 1991).
+    """
+    middle_2, middle_of_template_2 = points_52.mean(0), _TEMPLATE_52.mean(0)
+    from_52, to_52 = points_52 - middle_2, _TEMPLATE_52 - middle_of_template_2
+    # As complex numbers, a turn and a scale are one factor.
+    from_5, to_5 = from_52 @ (1, 1j), to_52 @ (1, 1j)
+    factor = np.vdot(from_5, to_5) / max(float(np.vdot(from_5, from_5).real), 1e-9)
+    linear_22 = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
+    shift_2 = middle_of_template_2 - linear_22 @ middle_2
+    transform_23 = np.column_stack([linear_22, shift_2])
+    return np.asarray(cv2.warpAffine(image_HWC, transform_23, (_SIZE, _SIZE)))
