@@ -1,11 +1,10 @@
 """Importer of TensorFlow.js graph models: GraphDef JSON and weights in, ONNX out.
 
-It knows the operations that MoveNet MultiPose, NanoDet and MobileFaceNet use; another graph may
-need more entries in ``tfjs_operations``. Three decisions keep it small: every integer is int64, as
-ONNX wants shapes and indices; images stay [N, H, W, C] and only convolution, pooling and resizing
-see [N, C, H, W], with transposes that meet their inverse left out; what TensorFlow computes of
-shapes is computed by ONNX too, so that dynamic sizes stay dynamic. The same input gives the same
-bytes.
+It knows the operations that MoveNet MultiPose, NanoDet and FaceRes use; another graph may need more
+entries in ``tfjs_operations``. Three decisions keep it small: every integer is int64, as ONNX wants shapes
+and indices; images stay [N, H, W, C] and only convolution, pooling and resizing see [N, C, H, W],
+with transposes that meet their inverse left out; what TensorFlow computes of shapes is computed by
+ONNX too, so that dynamic sizes stay dynamic. The same input gives the same bytes.
 """
 
 import base64
@@ -23,8 +22,6 @@ from toolkit.errors import ModelError
 
 _OPSET = 18
 _IR_VERSION = 9
-_ROWS_OF_NUMBERS = {"dtype": "DT_FLOAT", "tensorShape": {"dim": [{"size": -1}, {"size": -1}]}}
-"""What an output is of which a graph gives nothing but the name."""
 
 
 def to_onnx(model_json: bytes, weights: bytes) -> bytes:
@@ -53,8 +50,7 @@ def to_onnx(model_json: bytes, weights: bytes) -> bytes:
             if node.op not in IMPORTERS:
                 raise ModelError(f"cannot import the TFJS graph: operation {node.op} is unknown")
             outputs_of[name] = IMPORTERS[node.op](builder, node)
-    signature = model.get("signature") or model["userDefinedMetadata"]["signature"]
-    graph_outputs = _graph_outputs(builder, signature["outputs"], outputs_of)
+    graph_outputs = _graph_outputs(builder, model["signature"]["outputs"], outputs_of)
     return _serialise(builder, graph_inputs, graph_outputs)
 
 
@@ -119,8 +115,7 @@ def _graph_outputs(
 ) -> list[onnx.ValueInfoProto]:
     """Name the outputs after their nodes, in the order of the names."""
     infos = []
-    for entry in sorted(signature.values(), key=lambda output: str(output["name"])):
-        output = _ROWS_OF_NUMBERS | entry
+    for output in sorted(signature.values(), key=lambda output: str(output["name"])):
         name = output["name"].split(":")[0]
         value = _value(outputs_of, output["name"])
         builder.nodes.append(helper.make_node("Identity", [value], [name]))
