@@ -19,6 +19,7 @@ from toolkit import __version__, models_cli, registry_cli
 from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
 from toolkit.kinetics import cli as kinetics_cli
+from toolkit.privacy import cli as privacy_cli
 from toolkit.release import cli as release_cli
 from toolkit.review import cli as review_cli
 from toolkit.stages import cli as stages_cli
@@ -34,6 +35,7 @@ app.add_typer(kinetics_cli.app, name="sources")
 app.command()(stages_cli.retry)
 app.add_typer(registry_cli.app, name="registry")
 app.add_typer(review_cli.app, name="review")
+app.add_typer(privacy_cli.app, name="privacy")
 
 
 def _print_version(wanted: bool) -> None:

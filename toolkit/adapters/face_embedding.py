@@ -1,9 +1,9 @@
 """Faces as unit vectors: two of one person lie close together. For the re-identification attack.
 
-CenterFace finds a face and its five points, by which it is turned upright and scaled; FaceRes (a
-MobileNet trained on VGGFace2 to tell people apart, by A. Savchenko) describes it. Nothing that makes
-a clip uses it. MobileFaceNet of the same package was tried and tells nobody apart: the cosine of any
-two faces is above 0.999.
+CenterFace finds a face and its five points, by which it is turned upright and scaled; FaceRes, a
+MobileNet that was trained on VGGFace2 to tell people apart, describes it. Nothing that makes a clip
+uses it. MobileFaceNet of the same package hardly tells people apart: any two of 192 faces of four
+people had a cosine above 0.999, and the area under ROC was 0.76, where FaceRes has 0.97.
 """
 
 from pathlib import Path
@@ -21,6 +21,8 @@ _SIZE = 224
 _MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
 _OUTPUT = "global_pooling/Mean"
 _NUM_NUMBERS = 1024
+_LEAST = 1e-6
+"""A picture of one colour may excite nothing: then the vector is zero, and like no other."""
 _TEMPLATE_52 = (
     _SIZE
     / 112
@@ -49,7 +51,7 @@ class FaceEmbedder:
         """Return the embedding [1024] of an aligned face."""
         image = face_HWC[None, ..., ::-1].astype(np.float32) - _MEAN_BGR
         (features,) = self._session.run([_OUTPUT], {self._input: image})
-        return np.asarray(features[0] / np.linalg.norm(features[0]))
+        return np.asarray(features[0] / max(float(np.linalg.norm(features[0])), _LEAST))
 
 
 def align_face(image_HWC: Array, points_52: Array) -> Array:

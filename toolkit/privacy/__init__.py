@@ -1,0 +1,1 @@
+"""What a release still tells of the people in it."""
