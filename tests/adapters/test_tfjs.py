@@ -140,6 +140,30 @@ def test_a_strided_slice_indexes_cuts_and_adds_axes():
     np.testing.assert_array_equal(result, image[:, 1, np.newaxis, ::2])
 
 
+def test_a_fused_matrix_product_means_and_shares():
+    """Relu(Mean(x) @ w + b), then Softmax, as numpy has it; transposed factors are refused."""
+    flags = {"transpose_a": {"b": False}, "transpose_b": {"b": False}}
+    fused = {"fused_ops": {"list": {"s": [_text("BiasAdd")["s"], _text("Relu")["s"]]}}}
+    nodes = [
+        _node("mean", "Mean", ["x", "axes"], keep_dims={"b": False}),
+        _node("product", "_FusedMatMul", ["mean", "w", "bias"], **flags, **fused),
+        _node("y", "Softmax", ["product"]),
+    ]
+    weights = {
+        "axes": np.int32([1, 2]),
+        "w": np.float16([[1, -2, 0.5], [0.25, 1, 3]]),
+        "bias": np.float16([0.5, 0, -1]),
+    }
+    image = np.random.default_rng(0).normal(size=(1, 3, 5, 2)).astype(np.float32)
+    (result,) = _session(to_onnx(*_graph(nodes, weights, image.shape, "y"))).run(None, {"x": image})
+    product = np.maximum(image.mean((1, 2)) @ weights["w"].astype(np.float32) + weights["bias"], 0)
+    expected = np.exp(product) / np.exp(product).sum()
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    nodes[1]["attr"]["transpose_b"] = {"b": True}
+    with pytest.raises(ModelError, match="_FusedMatMul of transposed matrices"):
+        to_onnx(*_graph(nodes, weights, image.shape, "y"))
+
+
 def test_the_same_graph_gives_the_same_bytes():
     """So the registry can hold the sha256 of a converted model."""
     weights = {"kernel": np.ones((3, 3, 1, 1), np.float16), "bias": np.float16([-1.0])}

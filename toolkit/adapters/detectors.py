@@ -187,21 +187,27 @@ class CenterFace:
         self._input = self._session.get_inputs()[0].name
 
     def detect(self, image_HWC: Array, min_score: float) -> list[Detection]:
-        """Return face boxes, best first."""
+        """Return face boxes with eyes, nose and corners of the mouth, best first."""
         height, width = image_HWC.shape[:2]
         net_height, net_width = (int(np.ceil(side / 32) * 32) for side in (height, width))
         resized = cv2.resize(image_HWC, (net_width, net_height))
         blob = resized.astype(np.float32).transpose(2, 0, 1)[None]
-        heat, size, offset = self._session.run(None, {self._input: blob})[:3]
+        heat, size, offset, landmarks = self._session.run(None, {self._input: blob})
+        to_image_2 = np.array([width / net_width, height / net_height])
         found = []
         for row, column in zip(*np.where(heat[0, 0] >= min_score), strict=True):
             box_height, box_width = np.exp(size[0, :, row, column]) * 4
             y = (row + offset[0, 0, row, column] + 0.5) * 4
             x = (column + offset[0, 1, row, column] + 0.5) * 4
-            box = np.array(
-                [x - box_width / 2, y - box_height / 2, x + box_width / 2, y + box_height / 2]
-            ) * np.tile([width / net_width, height / net_height], 2)
-            found.append(Detection(box, float(heat[0, 0, row, column])))
+            corner_2, size_2 = (
+                np.array([x - box_width / 2, y - box_height / 2]),
+                [box_width, box_height],
+            )
+            points_52 = landmarks[0, :, row, column].reshape(5, 2)[:, ::-1] * size_2 + corner_2
+            box = np.concatenate([corner_2, corner_2 + size_2]) * np.tile(to_image_2, 2)
+            score = float(heat[0, 0, row, column])
+            points_53 = np.column_stack([points_52 * to_image_2, np.full(5, score)])
+            found.append(Detection(box, score, points_53))
         return suppress(found, 0.3)
 
 

@@ -1,10 +1,10 @@
 """Importer of TensorFlow.js graph models: GraphDef JSON and weights in, ONNX out.
 
-It knows the operations that MoveNet MultiPose and NanoDet use; another graph may need more entries
-in ``tfjs_operations``. Three decisions keep it small: every integer is int64, as ONNX wants shapes
-and indices; images stay [N, H, W, C] and only convolution, pooling and resizing see [N, C, H, W],
-with transposes that meet their inverse left out; what TensorFlow computes of shapes is computed by
-ONNX too, so that dynamic sizes stay dynamic. The same input gives the same bytes.
+It knows the operations that MoveNet MultiPose, NanoDet and FaceRes use; another graph may need more
+entries in ``tfjs_operations``. Three decisions keep it small: every integer is int64, as ONNX wants
+shapes and indices; images stay [N, H, W, C] and only convolution, pooling and resizing see [N, C,
+H, W], with transposes that meet their inverse left out; what TensorFlow computes of shapes is
+computed by ONNX too, so that dynamic sizes stay dynamic. The same input gives the same bytes.
 """
 
 import base64

@@ -125,6 +125,21 @@ def _convolve(builder: Builder, node: Node) -> list[str]:
         dilations=node.attributes["dilations"][1:3],
         **_window(node),
     )
+    return [builder.transpose(_add_fused(builder, output, node), _TO_NHWC)]
+
+
+def _multiply_matrices(builder: Builder, node: Node) -> list[str]:
+    """Fused MatMul: [N, D] by [D, E], neither transposed, plus a bias."""
+    *factors, bias = node.inputs
+    if node.attributes["transpose_a"] or node.attributes["transpose_b"]:
+        raise ModelError("cannot import the TFJS graph: _FusedMatMul of transposed matrices")
+    (product,) = builder.add("MatMul", *factors)
+    (output,) = builder.add("Add", product, bias)
+    return [_add_fused(builder, output, node)]
+
+
+def _add_fused(builder: Builder, output: str, node: Node) -> str:
+    """Append what is fused into ``node`` after its bias."""
     for fused in node.attributes.get("fused_ops", []):
         if fused == "Relu":
             (output,) = builder.add("Relu", output)
@@ -132,7 +147,7 @@ def _convolve(builder: Builder, node: Node) -> list[str]:
             (output,) = builder.add("Clip", output, builder.constant(0.0), builder.constant(6.0))
         elif fused != "BiasAdd":
             raise ModelError(f"cannot import the TFJS graph: fused operation {fused} is unknown")
-    return [builder.transpose(output, _TO_NHWC)]
+    return output
 
 
 def _max_pool(builder: Builder, node: Node) -> list[str]:
@@ -293,7 +308,7 @@ def _leaky_relu(builder: Builder, node: Node) -> list[str]:
 
 _SAME_NAME = (
     *("Abs", "Equal", "Exp", "Greater", "Identity", "Less", "Mul", "Range", "Reciprocal"),
-    *("Reshape", "Shape", "Sigmoid", "Size", "Sub", "Tile"),
+    *("Relu", "Reshape", "Shape", "Sigmoid", "Size", "Softmax", "Sub", "Tile"),
 )
 
 IMPORTERS: dict[str, Importer] = {name: _same(name) for name in _SAME_NAME} | {
@@ -316,6 +331,7 @@ IMPORTERS: dict[str, Importer] = {name: _same(name) for name in _SAME_NAME} | {
     "Max": _reduce("ReduceMax"),
     "MaxPool": _max_pool,
     "Maximum": _same("Max"),
+    "Mean": _reduce("ReduceMean"),
     "Minimum": _same("Min"),
     "Pack": _pack,
     "Pad": _pad,
@@ -334,4 +350,5 @@ IMPORTERS: dict[str, Importer] = {name: _same(name) for name in _SAME_NAME} | {
     "Transpose": _transpose,
     "Unpack": _unpack,
     "_FusedConv2D": _convolve,
+    "_FusedMatMul": _multiply_matrices,
 }
