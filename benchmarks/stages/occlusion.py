@@ -3,7 +3,7 @@
 In place of a person's verdict: a clip has an occlusion error if, in a quarter of a second or more,
 somebody is hidden in part (by a tenth to four fifths) whom no mesh shows: none has an intersection
 over union of half or more with the whole of them, as they would be seen if nothing stood before
-them. Clips in which nobody is so hidden are left out.
+them.
 
 Shape suffixes: P true people, N drawn people, T frames, H height, W width.
 """
@@ -35,9 +35,8 @@ _NUM_RESAMPLES = 2000
 
 
 def measure(run: ClipRun) -> dict[str, float]:
-    """Return the values of one clip; none where nobody is hidden in part."""
-    is_error = has_error(run)
-    return {} if is_error is None else values_of(is_error, readings_of(run))
+    """Return the values of one clip."""
+    return values_of(has_error(run), readings_of(run))
 
 
 def values_of(is_error: bool, rows: Sequence[Mapping[str, Reading]]) -> dict[str, float]:
@@ -57,12 +56,10 @@ def readings_of(run: ClipRun) -> list[dict[str, Reading]]:
     return [check_occlusion(run.done, index) for index in range(run.num_frames)]
 
 
-def has_error(run: ClipRun) -> bool | None:
-    """Whether a clip has an occlusion error; None where nobody is hidden in part."""
+def has_error(run: ClipRun) -> bool:
+    """Whether a clip has an occlusion error."""
     hidden_PT = run.truth.occlusion_PT[:, : run.num_frames]
     hidden_PT = (hidden_PT >= _LEAST_HIDDEN) & (hidden_PT <= _MOST_HIDDEN)
-    if not hidden_PT.any():
-        return None
     missed_T = [
         any(
             best_iou(run.truth.amodal_PTHW[p, index], run.depths[index] > 0) < _MIN_IOU

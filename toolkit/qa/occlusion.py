@@ -152,11 +152,12 @@ def vanished_meshes(tracks: Sequence[Track], motions: Sequence[BodyMotion], inde
 
 
 def merged_people(tracks: Sequence[Track], index: int) -> Reading:
-    """Share of somebody's outline that is taken for somebody else's: of the worst person.
+    """Share of two people's larger outline that is in both: of the worst two.
 
     Nobody sees two people in one pixel, so what two outlines share is one person in both. And who
     is gone in the next frame, or was not there in the frame before, may be a part of another's
-    outline there: what that one has there and has not now.
+    outline there: what that one has there and has not now. It is a share of the larger one, because
+    the last that is seen of somebody who goes behind another is little.
 
     Args:
         tracks: of the clip.
@@ -166,15 +167,16 @@ def merged_people(tracks: Sequence[Track], index: int) -> Reading:
         0 to 1; 0 where nobody is near anybody.
     """
     before, now, after = (_outlines(tracks, near) for near in (index - 1, index, index + 1))
-    worst = Reading(0.0)
+    readings = [Reading(0.0)]
     for track_id, own_HW in now.items():
         nobody_HW = np.zeros_like(own_HW)
-        taken = [own_HW & now[other] for other in now if other != track_id]
+        taken = [(own_HW & now[k], now[k]) for k in now if k != track_id]
         for near in (before, after):
             if track_id not in near:
-                taken += [own_HW & near[k] & ~now.get(k, nobody_HW) for k in near]
-        worst = max(worst, *(_share(taken_HW, own_HW) for taken_HW in taken), key=float)
-    return worst
+                taken += [(own_HW & near[k] & ~now.get(k, nobody_HW), near[k]) for k in near]
+        for taken_HW, other_HW in taken:
+            readings.append(_share(taken_HW, max(own_HW, other_HW, key=np.count_nonzero)))
+    return max(readings)
 
 
 def occlusion_scores(rows: Sequence[Mapping[str, Reading]]) -> list[Reading]:
@@ -190,6 +192,8 @@ def occlusion_scores(rows: Sequence[Mapping[str, Reading]]) -> list[Reading]:
         0 to 1, each with the box of the check that adds most in its frame. NaN where a reading is
         no number.
     """
+    if not rows:
+        return []
     odds_T = np.full(len(rows), BIAS)
     for name, weight in WEIGHTS.items():
         odds_T += weight * smooth(np.array([row[name] for row in rows]))
