@@ -37,7 +37,7 @@ from toolkit.qa.checks import Reading
 from toolkit.qa.occlusion import WEIGHTS, smooth
 from toolkit.video import DecodedClip, decode
 
-NUM_CLIPS, NUM_FRAMES = 3, 24
+NUM_CLIPS, NUM_FRAMES = 14, 24
 CLEAR, OPAQUE = np.uint8(0), np.uint8(255)
 _PENALTY = 0.02
 """Of the squared weights, beside the mean loss of a clip."""

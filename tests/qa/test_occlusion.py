@@ -36,8 +36,8 @@ def _figure(x_px: int) -> np.ndarray:
     return mask_HW != 0
 
 
-WALKING_THW = np.stack([_figure(20 + 3 * index) for index in range(NUM_FRAMES)])
-BEHIND_THW = np.stack([_figure(140 - 3 * i) & ~WALKING_THW[i] for i in range(NUM_FRAMES)])
+WALKING_THW = np.stack([_figure(20 + 2 * index) for index in range(NUM_FRAMES)])
+BEHIND_THW = np.stack([_figure(120 - 2 * i) & ~WALKING_THW[i] for i in range(NUM_FRAMES)])
 """Somebody who goes the other way, and is hidden where the two meet."""
 STANDING_HW = _figure(80)
 
@@ -94,7 +94,7 @@ def test_a_mesh_beside_the_person_is_off_the_mask() -> None:
 
 
 def test_a_mesh_that_shakes_is_told_from_one_that_walks() -> None:
-    """Six pixels to the side in every second frame, or three in each."""
+    """Six pixels to the side in every second frame, or two in each."""
     walking = [_alpha(mask_HW) for mask_HW in WALKING_THW]
     middle = range(1, NUM_FRAMES - 1)
     assert max(mesh_jitter(walking[i - 1 : i + 2]) for i in middle) < LIMITS["mesh_jitter"]
