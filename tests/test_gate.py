@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.actors_clip import decoded, removed, store, true_people, with_mirror_image
+from tests.body_motion import motion
 from toolkit.actors.generate import ActorClip, generate_clip
 from toolkit.adapters.detectors import NUM_TILES
 from toolkit.gate import CHECK_MODELS, Anonymized, Watchers, run_checks
@@ -46,8 +47,8 @@ def _encoded(frames_THWC: np.ndarray) -> bytes:
 
 
 def _failed(checks: dict[str, Check]) -> dict[str, int | None]:
-    """Names of the checks that failed, with the worst frame."""
-    return {name: check.worst_frame for name, check in checks.items() if not check.passed}
+    """Names of the checks that hold the clip back, with the worst frame."""
+    return {name: check.worst_frame for name, check in checks.items() if check.blocks}
 
 
 def _changed(done: Anonymized, **parts: object) -> Anonymized:
@@ -232,6 +233,24 @@ def test_a_clip_of_another_length_fails_every_check(done: Anonymized, room: np.n
     checks = _check(done, room[:-1])
     assert set(_failed(checks)) == set(load_limits())
     assert all(check.value is None for check in checks.values())
+
+
+def test_an_occlusion_failure_marks_the_clip(done: Anonymized, room: np.ndarray) -> None:
+    """Somebody who is removed and drawn elsewhere: above the limits, and released all the same."""
+    coverage_THW = np.zeros((NUM_FRAMES, HEIGHT, WIDTH), np.uint8)
+    coverage_THW[:, 60:200, 350:400] = 255
+    checks = _check(replace(done, coverage=store(coverage_THW)), room)
+    marked = {name for name, check in checks.items() if not check.passed}
+    assert marked == {"unseen_joints", "stray_mesh", "mesh_off_mask", "occlusion"}
+    assert checks["stray_mesh"].worst_box == (350, 60, 400, 200)
+    assert _failed(checks) == {}
+
+
+def test_a_mesh_of_somebody_unknown_cannot_be_judged(done: Anonymized, room: np.ndarray) -> None:
+    """A check that could not run holds the clip back, be it a warning, and so does the score."""
+    stranger = replace(motion(2), track_id=7, frames_T=np.array([1, 5]))
+    failed = _failed(_check(replace(done, motions=[stranger]), room))
+    assert failed == {"vanished_meshes": None, "occlusion": None}
 
 
 def test_what_the_masker_says_is_judged_too(done: Anonymized, room: np.ndarray) -> None:

@@ -29,6 +29,15 @@ from toolkit.qa.checks import Check, Limit, Reading, as_box
 from toolkit.qa.flash import flash_share
 from toolkit.qa.integrity import find_side_data
 from toolkit.qa.left import left_behind_share
+from toolkit.qa.occlusion import (
+    merged_people,
+    mesh_jitter,
+    mesh_off_mask,
+    occlusion_scores,
+    stray_mesh,
+    unseen_joints,
+    vanished_meshes,
+)
 from toolkit.qa.privacy import (
     lost_people,
     show_different_things,
@@ -198,6 +207,7 @@ def judge(
         for name, value in row.items():
             values[name].append(value)
     values["side_data"] = [Reading(len(find_side_data(written)))]
+    values["occlusion"] = occlusion_scores(rows)
     values["lost_people"] = lost_people(people.tracks, len(rows), shape_HW)
     return {
         name: (Check.of_share if name in _SHARES else Check.of_frames)(values[name], limit)
@@ -242,6 +252,22 @@ def check_frame(
         "unresolved_people": unresolved_score(sightings, mask.shape),
         "unexplained_motion": Reading(people.unexplained[index]),
         "masked_share": Reading(np.count_nonzero(mask) / mask.size),
+        **check_occlusion(done, index),
+    }
+
+
+def check_occlusion(done: Anonymized, index: int) -> dict[str, Reading]:
+    """Return what the occlusion checks say of a frame; they look at no picture."""
+    tracks, motions, coverage = done.people.tracks, done.motions, done.coverage
+    core, last = done.people.cores[index], len(coverage) - 1
+    neighbours = (max(index - 1, 0), index, min(index + 1, last))
+    return {
+        "unseen_joints": unseen_joints(tracks, motions, index),
+        "stray_mesh": stray_mesh(coverage[index], core),
+        "mesh_off_mask": mesh_off_mask(coverage[index], core),
+        "mesh_jitter": mesh_jitter([coverage[i] for i in neighbours]),
+        "vanished_meshes": vanished_meshes(tracks, motions, index),
+        "merged_people": merged_people(tracks, index),
     }
 
 

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stages import composite, inpaint, mask, privacy, recover
+from benchmarks.stages import composite, inpaint, mask, occlusion, privacy, recover
 from benchmarks.stages.baseline import baseline_steps
 from benchmarks.stages.run import Metric, run_stages
 from toolkit import backends, models
@@ -32,6 +32,7 @@ MEASURES: Mapping[str, Any] = {
     "inpaint": inpaint,
     "recover": recover,
     "composite": composite,
+    "occlusion": occlusion,
     "privacy": privacy,
 }
 UNCHECKED = ("privacy",)

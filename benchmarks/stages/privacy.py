@@ -83,7 +83,7 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
         },
         "clean_quarantined": float(any(check.blocks for check in verdicts.clean.values())),
         **{
-            f"clean_quarantined_by_{name}": float(not check.passed)
+            f"clean_quarantined_by_{name}": float(check.blocks)
             for name, check in verdicts.clean.items()
         },
     }

@@ -17,6 +17,7 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.stages.evaluate import METRICS, Values
+from benchmarks.stages.occlusion import describe_auroc
 from benchmarks.stages.run import Metric
 from toolkit.qa.planted import FILE, from_benchmark, write_planted
 
@@ -39,7 +40,8 @@ def metric_of(stage: str, name: str) -> Metric:
 def summarise(by_clip: Mapping[str, Values]) -> Summary:
     """Summarise the values of all clips; a metric counts the clips that it applies to.
 
-    The interval is of the mean: percentiles of the means of clips drawn with replacement.
+    The interval is of the mean: percentiles of the means of clips drawn with replacement. The area
+    under the ROC is of all clips at once, and has no worst one.
     """
     summary: Summary = {}
     for stage in METRICS:
@@ -54,6 +56,8 @@ def summarise(by_clip: Mapping[str, Values]) -> Summary:
             }
             if clips:
                 summary.setdefault(stage, {})[name] = _describe(clips, metric_of(stage, name))
+    if areas := describe_auroc([values.get("occlusion", {}) for values in by_clip.values()]):
+        summary["occlusion"] |= areas
     return summary
 
 
@@ -85,7 +89,7 @@ def rows(result: Mapping[str, Any], stage: str, *, breakdowns: bool) -> Iterator
             _judged(ours["mean"], metric) if has_goal else "",
             _number(ours["mean"]),
             " to ".join(_number(end) for end in ours["ci95"]),
-            _number(ours["worst"]),
+            _number(ours["worst"]) if "worst" in ours else "",
             str(ours["num_clips"]),
             _number(theirs["mean"]) if theirs else "",
         )
