@@ -208,6 +208,34 @@ def test_a_person_who_flashes_up_is_caught(
     assert _failed(_check(done, room))["flash"] in (3, 4)
 
 
+def test_a_hand_that_no_mask_ever_had_is_caught(
+    done: Anonymized, room: np.ndarray, actor: ActorClip
+) -> None:
+    """Lost from end to end, so that nothing else can know; here it is drawn beside the actor."""
+    (y, x), source_THWC = (90, 0), actor.frames_THWC[FRAMES].copy()
+    masks_THW = np.stack(list(done.people.masks))
+    for frame_HWC, mask_HW in zip(source_THWC, masks_THW, strict=True):
+        x = int(np.flatnonzero(mask_HW[y])[-1]) + 1
+        frame_HWC[y : y + 12, x : x + 20] = (205, 160, 134)
+    left = replace(done, clip=decoded(source_THWC))
+    for index in range(NUM_FRAMES):
+        patch_HW = (source_THWC[index] != actor.frames_THWC[FRAMES][index]).any(2)
+        room[index][patch_HW] = source_THWC[index][patch_HW]
+    assert "skin" in _failed(_check(left, room))
+
+
+def test_a_caption_is_flagged_only(done: Anonymized, room: np.ndarray) -> None:
+    """It may name somebody, or nobody."""
+    for frame_HWC in room:
+        cv2.putText(
+            frame_HWC, "Jane Doe", (300, 220), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 2
+        )
+    checks = _check(done, room)
+    assert checks["text"].value == 1
+    assert not checks["text"].passed
+    assert not checks["text"].blocks
+
+
 def test_sound_in_the_file_is_caught(done: Anonymized, room: np.ndarray) -> None:
     """Or whatever else is no picture."""
     written = _encoded(room) + b"\0\0\0\x0cuuidsome"

@@ -7,6 +7,7 @@ the source, for what no mask covers.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 
 import cv2
@@ -21,6 +22,7 @@ from toolkit.adapters.detectors import (
     palm_detector,
 )
 from toolkit.adapters.landmarks import HandLandmarker, PoseLandmarker, Region, steady_presence
+from toolkit.adapters.text import TextDetector
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.shadows import Shadows
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
@@ -48,6 +50,7 @@ from toolkit.qa.privacy import (
     without_meshes,
 )
 from toolkit.qa.shadows import shadow_share
+from toolkit.qa.skin import learn_skin, skin_share
 from toolkit.video import DecodedClip
 
 CHECK_MODELS = (
@@ -58,10 +61,11 @@ CHECK_MODELS = (
     "nanodet",
     "palm_detection_full",
     "pose_landmark_full",
+    "text_detection",
 )
 """Weights the checks need, whatever the profile."""
 
-_LOWEST_SCORE = 0.2
+_LOWEST_SCORE, _TEXT_SCORE = 0.2, 0.6
 _MIN_HAND_PRESENCE = 0.01
 """Below it the landmark network is sure that a palm is none. Of 223 palms of real hands it told so
 of 6, most of them far away; of 43 folds of curtains, clothes and bedding, of all."""
@@ -95,6 +99,11 @@ class Anonymized:
     coverage: FrameStore
     result: FrameStore
 
+    @cached_property
+    def skin_N(self) -> Array:
+        """Which colours are the skin of these people (``learn_skin``)."""
+        return learn_skin(self.clip.frames, self.people)
+
 
 class Watchers:
     """The detectors that look for people who are left.
@@ -113,6 +122,7 @@ class Watchers:
         self._hand = HandLandmarker(models.locate("hand_landmark_full"))
         self._pose = PoseLandmarker(models.locate("pose_landmark_full"))
         self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))
+        self._text = TextDetector(models.locate("text_detection"))
 
     def faces(self, frame_HWC: Array) -> list[Evidence]:
         """Return faces in frame pixels."""
@@ -152,6 +162,13 @@ class Watchers:
             if tiles and (presence := self._presence(view, Region.around(body.box_xyxy))):
                 signs.append(self._sign("person", body.box_xyxy, presence))
         return signs
+
+    def text(self, frame_HWC: Array) -> Reading:
+        """Return how many lines of text there are, and the box of the surest one."""
+        view = cv2.resize(frame_HWC, self._size, interpolation=cv2.INTER_AREA)
+        found = self._text.detect(view, _TEXT_SCORE)
+        lines = [self._sign("text", line.box_xyxy, line.score) for line in found]
+        return Reading(len(lines), Reading.of_signs(lines).box_xyxy)
 
     def _sign(self, kind: str, box_xyxy: Array, score: float) -> Evidence:
         return Evidence(kind, as_box(box_xyxy * self._scale_xyxy), score)
@@ -237,6 +254,7 @@ def check_frame(
         name: Reading.of_signs([sign for sign in signs if sign.kind == kind])
         for name, kind in kinds.items()
     }
+    is_read = index in {0, len(released) // 2, len(released) - 1}
     return {
         "surviving_pixels": surviving_share(source, shown(index), core, coverage),
         "undrawn_meshes": undrawn_share(source, released[index], core, coverage),
@@ -249,6 +267,8 @@ def check_frame(
             done.clip.frames, people, index, float(done.clip.timing.fps)
         ),
         "shadows": shadow_share(shadows, index),
+        "skin": skin_share(source, shown(index), mask, done.skin_N),
+        "text": watchers.text(shown(index)) if is_read else Reading(0.0),
         "unresolved_people": unresolved_score(sightings, mask.shape),
         "unexplained_motion": Reading(people.unexplained[index]),
         "masked_share": Reading(np.count_nonzero(mask) / mask.size),

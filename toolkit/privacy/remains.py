@@ -71,8 +71,9 @@ def tell_remains(*, draws_bodies: bool) -> list[Remark]:
         ),
         Remark(
             "Text and pictures in the picture",
-            "Signs, number plates and screens are not looked for; posters and photographs only "
-            "where a detector takes what they show for a person.",
+            "They stay. Text in the first, middle or last frame marks a clip (check text) and "
+            "holds nothing back; of posters and photographs only what a detector takes for a person "
+            "is removed.",
         ),
         *(_DRAWN if draws_bodies else ()),
         Remark(
