@@ -28,8 +28,9 @@ METRICS: Mapping[str, Metric] = {
     ),
     "clean_quarantined": Metric("share of clips quarantined without a leak", "low", 0.1),
 }
-BELOW_THE_GOAL = ("drop_1", "erode_2")
-"""Planted and reported, but too small to count in ``planted_caught``."""
+NOT_IN_THE_GOAL = ("drop_1", "erode_2", "unfilled", "undrawn")
+"""Planted and reported, but not counted in ``planted_caught``: too small, or no failure of the
+masks."""
 CLIP_CHECKS = {"unresolved_people"}
 """Checks that judge a share of the frames. No leak makes them rise: there is less to resolve."""
 _LOOK_FIRST_FRAMES = 8
@@ -62,11 +63,11 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
     caught = {
         kind: float(bool(names)) for kind, names in verdicts.caught_by.items() if names is not None
     }
-    counted = [value for kind, value in caught.items() if kind not in BELOW_THE_GOAL]
+    counted = [value for kind, value in caught.items() if kind not in NOT_IN_THE_GOAL]
     fired = [
         names
         for kind, names in verdicts.caught_by.items()
-        if names is not None and kind not in BELOW_THE_GOAL
+        if names is not None and kind not in NOT_IN_THE_GOAL
     ]
     return {
         "planted_caught": float(np.mean(counted)) if counted else float("nan"),

@@ -31,8 +31,3 @@ def test_a_caption_is_found_where_it_is(detector: TextDetector, actor: ActorClip
     assert 216 < y1 < 232
     assert line.score == again.score > 0.7
     assert np.array_equal(line.box_xyxy, again.box_xyxy)
-
-
-def test_somebody_is_no_text(detector: TextDetector, actor: ActorClip) -> None:
-    """The network takes upright shapes for letters now and then; they are too thick."""
-    assert detector.detect(actor.frames_THWC[18], 0.6) == []

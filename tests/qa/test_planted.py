@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.stages.leaks import KINDS
-from benchmarks.stages.privacy import BELOW_THE_GOAL
+from benchmarks.stages.privacy import NOT_IN_THE_GOAL
 from tests.review.conftest import make_row
 from toolkit.errors import ConfigError
 from toolkit.qa.bounds import leak_bound
-from toolkit.qa.planted import TOO_SMALL, Leaks, from_benchmark, load_planted, write_planted
+from toolkit.qa.planted import NOT_COUNTED, Leaks, from_benchmark, load_planted, write_planted
 
 
 def test_the_figures_are_those_of_the_benchmark(root: Path, tmp_path: Path) -> None:
@@ -21,14 +21,14 @@ def test_the_figures_are_those_of_the_benchmark(root: Path, tmp_path: Path) -> N
     write_planted(planted, tmp_path / "written.json")
     shipped = root / "toolkit/qa/planted_leaks.json"
     assert (tmp_path / "written.json").read_bytes() == shipped.read_bytes()
-    assert set(planted.kinds) == set(KINDS)
+    assert set(planted.kinds) <= set(KINDS)
     share = planted.counted.caught / planted.counted.planted
     assert share == pytest.approx(result["privacy"]["planted_caught"]["mean"], abs=0.01)
 
 
-def test_what_is_too_small_does_not_count() -> None:
+def test_what_the_goal_is_not_about_does_not_count() -> None:
     """As in the benchmark: neither in the sum nor as the weakest."""
-    assert TOO_SMALL == BELOW_THE_GOAL
+    assert NOT_COUNTED == NOT_IN_THE_GOAL
     kinds = {"drop_1": Leaks(0, 9), "drop_2": Leaks(8, 9), "limb": Leaks(5, 9)}
     planted = type(load_planted())("", (), kinds, 9, 0)
     assert planted.counted == (13, 18)

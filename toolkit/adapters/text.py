@@ -15,8 +15,9 @@ _STRIDE_PX, _SHORT_SIDE_PX = 32, 480
 """The network takes multiples of the first. Letters of 240 lines are too small for it: it sees the
 picture enlarged, so that the shorter side is of the second."""
 _MIN_PIXEL, _MIN_SIDE_PX = 0.3, 3
-_MAX_SIDE_SHARE = 0.2
-"""Of the picture's height: no line of text is thicker, but the network takes people for letters."""
+_MAX_SIDE_SHARE, _MIN_ASPECT = 0.2, 2
+"""No line of text is thicker than that share of the picture's height, and each is so much longer
+than high: the network takes people for letters now and then."""
 _UNSHRINK = 1.6
 """The network marks the middle of a line of text: a box grows by this much of its area, over its
 girth."""
@@ -45,6 +46,8 @@ class TextDetector:
         for contour_N12 in contours:
             middle, sides, angle_deg = cv2.minAreaRect(contour_N12)
             if not _MIN_SIDE_PX <= min(sides) <= _MAX_SIDE_SHARE * size[1]:
+                continue
+            if max(sides) < _MIN_ASPECT * min(sides):
                 continue
             inside_HW = np.zeros(text_HW.shape, np.uint8)
             cv2.fillPoly(inside_HW, [cv2.boxPoints((middle, sides, angle_deg)).astype(int)], 1)

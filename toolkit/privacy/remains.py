@@ -72,8 +72,8 @@ def tell_remains(*, draws_bodies: bool) -> list[Remark]:
         Remark(
             "Text and pictures in the picture",
             "They stay. Text in the first, middle or last frame marks a clip (check text) and "
-            "holds nothing back; of posters and photographs only what a detector takes for a person "
-            "is removed.",
+            "holds nothing back. Of posters and photographs only what a detector takes for a "
+            "person is removed.",
         ),
         *(_DRAWN if draws_bodies else ()),
         Remark(

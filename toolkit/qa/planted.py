@@ -17,8 +17,8 @@ from toolkit.manifest import QUARANTINED, RELEASED, ManifestRow
 from toolkit.qa.bounds import leak_bound
 
 FILE = "planted_leaks.json"
-TOO_SMALL = ("drop_1", "erode_2")
-"""Planted and told, but not counted: too small a leak to ask for."""
+NOT_COUNTED = ("drop_1", "erode_2", "unfilled", "undrawn")
+"""Planted and told, but not counted: too small a leak to ask for, or no failure of the masks."""
 
 _ALL = "planted_caught"
 _CLEAN = "clean_quarantined"
@@ -51,14 +51,14 @@ class Planted:
 
     @property
     def counted(self) -> Leaks:
-        """All kinds together, without those that are too small."""
-        of_kinds = [leaks for kind, leaks in self.kinds.items() if kind not in TOO_SMALL]
+        """All kinds together, without those that are not counted."""
+        of_kinds = [leaks for kind, leaks in self.kinds.items() if kind not in NOT_COUNTED]
         return Leaks(*map(sum, zip(*of_kinds, strict=True))) if of_kinds else Leaks(0, 0)
 
     @property
     def weakest(self) -> str:
         """The kind of which the smallest share is caught, of those that count."""
-        shares = {k: n.caught / n.planted for k, n in self.kinds.items() if k not in TOO_SMALL}
+        shares = {k: n.caught / n.planted for k, n in self.kinds.items() if k not in NOT_COUNTED}
         return min(shares, key=lambda kind: shares[kind], default="")
 
     def bound(self, rows: Iterable[ManifestRow], kind: str | None = None) -> float:
@@ -99,7 +99,8 @@ def from_benchmark(result: Any) -> Planted:  # noqa: ANN401 - whatever a file ho
         kinds = {
             name.removeprefix(f"{_ALL}_"): Leaks(*count)
             for name, count in counts.items()
-            if name.startswith(f"{_ALL}_") and not name.startswith(f"{_ALL}_by_")
+            if name.startswith(f"{_ALL}_")
+            and not name.startswith((f"{_ALL}_by_", f"{_ALL}_only_by_"))
         }
         quarantined, clips = counts[_CLEAN]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
