@@ -53,7 +53,7 @@ from toolkit.qa.shadows import shadow_share
 from toolkit.qa.skin import learn_skin, skin_share
 from toolkit.video import DecodedClip
 
-CHECK_MODELS = (
+LOOK_MODELS = (
     "centerface",
     "face_detection_full_range_sparse",
     "hand_landmark_full",
@@ -61,9 +61,10 @@ CHECK_MODELS = (
     "nanodet",
     "palm_detection_full",
     "pose_landmark_full",
-    "text_detection",
 )
-"""Weights the checks need, whatever the profile."""
+"""Weights of the detectors that look for people who are left, whatever the profile."""
+CHECK_MODELS = (*LOOK_MODELS, "text_detection")
+"""Weights the checks need."""
 
 _LOWEST_SCORE, _TEXT_SCORE = 0.2, 0.6
 _MIN_HAND_PRESENCE = 0.01
@@ -122,7 +123,10 @@ class Watchers:
         self._hand = HandLandmarker(models.locate("hand_landmark_full"))
         self._pose = PoseLandmarker(models.locate("pose_landmark_full"))
         self._bodies = BodyDetectors(models.locate("nanodet"), models.locate("movenet_multipose"))
-        self._text = TextDetector(models.locate("text_detection"))
+
+    @cached_property
+    def _text(self) -> TextDetector:
+        return TextDetector(models.locate("text_detection"))
 
     def faces(self, frame_HWC: Array) -> list[Evidence]:
         """Return faces in frame pixels."""

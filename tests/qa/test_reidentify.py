@@ -40,7 +40,7 @@ def test_people_who_look_like_themselves_are_known_again() -> None:
 
 
 def test_without_anything_of_the_person_it_falls_to_chance() -> None:
-    """Faces of nobody, as a mesh has: right as often as a lot among people, and no pair stands out."""
+    """Faces of nobody, as a mesh has: as often right as a lot among people; no pair stands out."""
     found = []
     for seed in range(1, 21):  # 0 drew the people
         rng = np.random.default_rng(seed)

@@ -21,7 +21,7 @@ from toolkit import backends, models
 from toolkit.anonymize import Stages, empty_scene, find_people, recover_people, render_people
 from toolkit.config import load_profile
 from toolkit.errors import InputError
-from toolkit.gate import CHECK_MODELS, SIGNS, Anonymized, run_checks
+from toolkit.gate import CHECK_MODELS, LOOK_MODELS, SIGNS, Anonymized, run_checks
 from toolkit.kinetics.tree import open_content
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
@@ -96,7 +96,7 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
         looks = {check: load_limits()[check].value for check in SIGNS}
         more = {"limits": looks, "crf": _CRF_BETWEEN}
         steps = {"inpaint": profile.inpaint}
-        return _use(name, _inpaint, (STANDARDIZE, MASK), steps, more, CHECK_MODELS)
+        return _use(name, _inpaint, (STANDARDIZE, MASK), steps, more, LOOK_MODELS)
     if name == RECOVER:
         return _use(name, _recover, (STANDARDIZE, MASK), {"recover": profile.recover})
     wanted = project.find_release(release)
