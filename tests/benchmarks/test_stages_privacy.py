@@ -53,8 +53,8 @@ def _read(store: object) -> np.ndarray:
 
 
 def test_a_perfect_run_is_not_quarantined(verdicts: Verdicts) -> None:
-    """Every check passes where nobody is left."""
-    assert [name for name, check in verdicts.clean.items() if not check.passed] == []
+    """No check holds a clip back where nobody is left."""
+    assert [name for name, check in verdicts.clean.items() if check.blocks] == []
 
 
 @pytest.mark.parametrize("kind", LEAKS)

@@ -119,5 +119,5 @@ def test_a_clip_is_measured_once(actor: ActorClip, tmp_path: Path) -> None:
     assert json.dumps(measured()) == json.dumps(first)
     assert [path.stat().st_mtime_ns for path in work.iterdir()] == [written_ns]
     assert num_done == [0, 1, 1]
-    assert set(first["a"]) == {"mask", "inpaint", "recover", "composite"}
+    assert set(first["a"]) == {"mask", "inpaint", "recover", "composite", "occlusion"}
     assert 0 < first["a"]["mask"]["recall"] <= 1
