@@ -27,8 +27,9 @@ WEIGHTS = {
     "merged_people": 1.0,
 }
 """Of each check in the log-odds of ``occlusion_scores``. Set by hand on three clips of actors, two
-of them with an error: 1 over the value that parts these (for 1.0: none does); of jitter less, as it
-marked somebody who waves. Too few to fit any: ``benchmarks.stages.occlusion_fit`` does with more."""
+of them with an error: 1 over the value that parts these (for 1.0: none does); of jitter less, as
+it marked somebody who waves. Too few to fit any; ``benchmarks.stages.occlusion_fit`` fits them when
+there are more."""
 BIAS = -3.7
 WINDOW_FRAMES = 9
 """So many frames are judged together: half a second or less, because a fault that lasts for one
