@@ -24,10 +24,12 @@ from toolkit.adapters.detectors import (
 from toolkit.adapters.landmarks import HandLandmarker, PoseLandmarker, Region, steady_presence
 from toolkit.adapters.text import TextDetector
 from toolkit.frames import FrameStore, map_frames
+from toolkit.m2m.background import Background
 from toolkit.m2m.shadows import Shadows
 from toolkit.m2m.types import Array, BodyMotion, Evidence, People
 from toolkit.m2m.views import view_size
 from toolkit.qa.checks import Check, Limit, Reading, as_box
+from toolkit.qa.colour import colour_share
 from toolkit.qa.flash import flash_share
 from toolkit.qa.integrity import find_side_data
 from toolkit.qa.left import left_behind_share
@@ -99,6 +101,11 @@ class Anonymized:
     motions: Sequence[BodyMotion]
     coverage: FrameStore
     result: FrameStore
+
+    @cached_property
+    def still_scene(self) -> tuple[Array, Array] | None:
+        """The scene as its free pixels show it, and where; None where the camera moves."""
+        return Background(self.clip.frames, self.people.masks).still_picture()
 
     @cached_property
     def skin_N(self) -> Array:
@@ -271,6 +278,7 @@ def check_frame(
             done.clip.frames, people, index, float(done.clip.timing.fps)
         ),
         "shadows": shadow_share(shadows, index),
+        "colour": colour_share(source, done.still_scene, mask),
         "skin": skin_share(source, shown(index), mask, done.skin_N),
         "text": watchers.text(shown(index)) if is_read else Reading(0.0),
         "unresolved_people": unresolved_score(sightings, mask.shape),
