@@ -63,6 +63,33 @@ def test_what_is_close_to_a_person_belongs_to_them(walk: tuple[np.ndarray, np.nd
         assert grown_THW[index, 22:31, left : left + 8].mean() > 0.9
 
 
+@pytest.mark.parametrize("step_3", [(17, 16, 15), (14, -8, -4)], ids=["paler", "redder"])
+def test_a_pale_sleeve_belongs_to_a_person(
+    walk: tuple[np.ndarray, np.ndarray], step_3: tuple[int, int, int]
+) -> None:
+    """A raised arm that differs little from the wall, in a clip of little noise."""
+    frames_THWC, masks_THW = walk
+    sleeves = [np.s_[20:31, 16 + i * 5 // 2 : 26 + i * 5 // 2] for i in range(NUM_FRAMES)]
+    for frame_HWC, sleeve_HW in zip(frames_THWC, sleeves, strict=True):
+        frame_HWC[sleeve_HW] = np.clip(frame_HWC[sleeve_HW].astype(int) + step_3, 0, 255)
+    grown_THW = _grown(_noisy(frames_THWC, 2), masks_THW)
+    for grown_HW, sleeve_HW in zip(grown_THW, sleeves, strict=True):
+        assert grown_HW[sleeve_HW].mean() > 0.8
+
+
+def test_noise_beside_a_person_is_no_part_of_them(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """What counts as different follows the noise of the clip."""
+    frames_THWC, masks_THW = walk
+    for sigma in (2, 8, 16):
+        grown_THW = _grown(_noisy(frames_THWC, sigma), masks_THW)
+        assert (grown_THW & (masks_THW == 0)).mean() < 0.02
+
+
+def _noisy(frames_THWC: np.ndarray, sigma: float) -> np.ndarray:
+    noise_THWC = np.random.default_rng(0).normal(0, sigma, frames_THWC.shape)
+    return np.clip(frames_THWC + noise_THWC, 0, 255).astype(np.uint8)
+
+
 def test_who_is_lost_for_good_is_followed_on(walk: tuple[np.ndarray, np.ndarray]) -> None:
     """Masks that end in the middle of the clip: the figure is covered to its last frame."""
     frames_THWC, true_THW = walk

@@ -6,13 +6,12 @@ Shape suffixes: H height, W width, C colours.
 import cv2
 import numpy as np
 
+from toolkit.m2m.chroma import chroma_step
 from toolkit.m2m.types import Array
 from toolkit.qa.checks import Reading
 
 _STEP = 6
-"""Levels of 255 in red or blue chroma, at the scene's luma: a shadow dims both alike."""
-_LIGHT = (0.5, 2.0)
-"""What is brighter or darker than the scene by more is no light."""
+"""Levels of 255."""
 _NEAR_PX = 3
 _OPEN = np.ones((5, 5), np.uint8)
 
@@ -36,23 +35,11 @@ def colour_share(source_HWC: Array, scene: tuple[Array, Array] | None, mask_HW: 
         return Reading(0.0)
     background_HWC, seen_HW = scene
     free_HW = (mask_HW == 0) & seen_HW
-    if not free_HW.any():
-        return Reading(0.0)
-    (luma_HW, chroma_HWC), (scene_HW, scene_HWC) = _split(source_HWC), _split(background_HWC)
-    light_HW = np.clip(scene_HW / np.maximum(luma_HW, 1), *_LIGHT)
-    step_HWC = chroma_HWC * light_HW[..., None] - scene_HWC
-    step_HWC -= np.median(step_HWC[free_HW][::7], axis=0)  # white balance
-    other_HW = ((np.abs(step_HWC).max(2) >= _STEP) & free_HW).astype(np.uint8)
+    step_HW = chroma_step(source_HWC, background_HWC, free_HW)
+    other_HW = ((step_HW >= _STEP) & free_HW).astype(np.uint8)
     num_parts, parts_HW = cv2.connectedComponents(cv2.morphologyEx(other_HW, cv2.MORPH_OPEN, _OPEN))
     side_px = 2 * _NEAR_PX + 1
     near_HW = cv2.dilate(mask_HW, np.ones((side_px, side_px), np.uint8)) != 0
     touches = np.bincount(parts_HW[near_HW], minlength=num_parts) > 0
     touches[0] = False
     return Reading.of_largest_part(touches[parts_HW])
-
-
-def _split(picture_HWC: Array) -> tuple[Array, Array]:
-    """Return luma [H, W] and chroma [H, W, 2] about 0, softened, as codecs halve chroma."""
-    levels_HWC = cv2.cvtColor(picture_HWC.astype(np.uint8), cv2.COLOR_RGB2YCrCb)
-    soft_HWC = cv2.GaussianBlur(levels_HWC, (7, 7), 0).astype(np.float32)
-    return soft_HWC[..., 0], soft_HWC[..., 1:] - 128
