@@ -7,7 +7,7 @@ the source, for what no mask covers.
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf
 
 import cv2
@@ -79,6 +79,8 @@ Of 228 real people it was sure of, it took back 3 in 100; of 16 things, 10."""
 _LOOK_EVERY_FRAMES = 8
 """So often the whole frame and all tiles are looked at; frames between that show nothing new are
 not, because their scores are the same."""
+_FRAMES_AT_HAND = 64
+"""Frames without their meshes that are kept: those around the ones that all threads look at."""
 _SUSPECT_SHARE = 0.9
 """Of a check's limit. What scores more in the empty background is suspected already, because
 encoding moves scores: near the limits by 0.06 down and 0.02 up. With 0.8, a bedpost that every
@@ -103,9 +105,14 @@ class Anonymized:
     result: FrameStore
 
     @cached_property
+    def source_background(self) -> Background:
+        """What of the source shows the scene."""
+        return Background(self.clip.frames, self.people.masks)
+
+    @cached_property
     def still_scene(self) -> tuple[Array, Array] | None:
         """The scene as its free pixels show it, and where; None where the camera moves."""
-        return Background(self.clip.frames, self.people.masks).still_picture()
+        return self.source_background.still_picture()
 
     @cached_property
     def skin_N(self) -> Array:
@@ -212,11 +219,8 @@ def run_checks(
     if len(released) != num_frames:
         return {name: Check.not_run(limit) for name, limit in limits.items()}
     watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
-    shadows = shadows_of(done)
     rows = []
-    for row in map_frames(
-        lambda index: check_frame(done, released, watchers, shadows, index), num_frames
-    ):
+    for row in map_frames(FrameChecks(done, released, watchers), num_frames):
         rows.append(row)
         advance(1)
     return judge(done.people, rows, written, done.clip.frames.frame_shape, limits)
@@ -229,7 +233,7 @@ def judge(
     shape_HW: tuple[int, ...],
     limits: Mapping[str, Limit],
 ) -> dict[str, Check]:
-    """Judge a clip by what ``check_frame`` says of each of its frames, its tracks and its file."""
+    """Judge a clip by what ``FrameChecks`` says of each of its frames, its tracks and its file."""
     values: dict[str, list[Reading]] = {name: [] for name in limits}
     for row in rows:
         for name, value in row.items():
@@ -243,49 +247,57 @@ def judge(
     }
 
 
-def shadows_of(done: Anonymized) -> Shadows:
-    """Return what finds the shadows that the final masks leave in the source."""
-    return Shadows(done.clip.frames, done.people.masks, done.people.cores)
+class FrameChecks:
+    """All checks that judge single frames of a clip.
 
+    Args:
+        done: what the steps made of it.
+        released: its frames as decoded from the file that was written.
+        watchers: look for people in them.
+    """
 
-def check_frame(
-    done: Anonymized, released: FrameStore, watchers: Watchers, shadows: Shadows, index: int
-) -> dict[str, Reading]:
-    """Return what all checks say that judge single frames."""
+    def __init__(self, done: Anonymized, released: FrameStore, watchers: Watchers) -> None:
+        self._done, self._released, self._watchers = done, released, watchers
+        self._shadows = Shadows(done.source_background, done.people.cores)
+        self._shown = lru_cache(_FRAMES_AT_HAND)(self._without_meshes)
 
-    def shown(i: int) -> Array:
-        return without_meshes(released[i], done.background[i], done.coverage[i])
+    def __call__(self, index: int) -> dict[str, Reading]:
+        """Return what they say of a frame."""
+        done, watchers, shown_HWC = self._done, self._watchers, self._shown(index)
+        people, source, coverage = done.people, done.clip.frames[index], done.coverage[index]
+        mask, core = people.masks[index], people.cores[index]
+        sightings = [track.frames[index] for track in people.tracks if index in track.frames]
+        signs = _look(self._shown, watchers, index)
+        scores = {
+            name: Reading.of_signs([sign for sign in signs if sign.kind == kind])
+            for name, kind in (SIGNS | _MORE_SIGNS).items()
+        }
+        last = len(self._released) - 1
+        is_read = index in {0, (last + 1) // 2, last}
+        return {
+            "surviving_pixels": surviving_share(source, shown_HWC, core, coverage),
+            "undrawn_meshes": undrawn_share(source, self._released[index], core, coverage),
+            **scores,
+            "flash": flash_share(self._shown, people.masks.__getitem__, index, last + 1),
+            "uncovered_evidence": uncovered_score(
+                [*people.evidence[index], *watchers.faces(source)], mask
+            ),
+            "left_behind": left_behind_share(
+                done.clip.frames, people, index, float(done.clip.timing.fps)
+            ),
+            "shadows": shadow_share(self._shadows, index),
+            "colour": colour_share(source, done.still_scene, mask),
+            "skin": skin_share(source, shown_HWC, mask, done.skin_N),
+            "text": watchers.text(shown_HWC) if is_read else Reading(0.0),
+            "unresolved_people": unresolved_score(sightings, mask.shape),
+            "unexplained_motion": Reading(people.unexplained[index]),
+            "masked_share": Reading(np.count_nonzero(mask) / mask.size),
+            **check_occlusion(done, index),
+        }
 
-    people, source, coverage = done.people, done.clip.frames[index], done.coverage[index]
-    mask, core = people.masks[index], people.cores[index]
-    sightings = [track.frames[index] for track in people.tracks if index in track.frames]
-    signs = _look(shown, watchers, index)
-    kinds = SIGNS | _MORE_SIGNS
-    scores = {
-        name: Reading.of_signs([sign for sign in signs if sign.kind == kind])
-        for name, kind in kinds.items()
-    }
-    is_read = index in {0, len(released) // 2, len(released) - 1}
-    return {
-        "surviving_pixels": surviving_share(source, shown(index), core, coverage),
-        "undrawn_meshes": undrawn_share(source, released[index], core, coverage),
-        **scores,
-        "flash": flash_share(shown, people.masks.__getitem__, index, len(released)),
-        "uncovered_evidence": uncovered_score(
-            [*people.evidence[index], *watchers.faces(source)], mask
-        ),
-        "left_behind": left_behind_share(
-            done.clip.frames, people, index, float(done.clip.timing.fps)
-        ),
-        "shadows": shadow_share(shadows, index),
-        "colour": colour_share(source, done.still_scene, mask),
-        "skin": skin_share(source, shown(index), mask, done.skin_N),
-        "text": watchers.text(shown(index)) if is_read else Reading(0.0),
-        "unresolved_people": unresolved_score(sightings, mask.shape),
-        "unexplained_motion": Reading(people.unexplained[index]),
-        "masked_share": Reading(np.count_nonzero(mask) / mask.size),
-        **check_occlusion(done, index),
-    }
+    def _without_meshes(self, index: int) -> Array:
+        done = self._done
+        return without_meshes(self._released[index], done.background[index], done.coverage[index])
 
 
 def check_occlusion(done: Anonymized, index: int) -> dict[str, Reading]:

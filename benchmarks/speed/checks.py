@@ -27,7 +27,7 @@ from toolkit.actors.generate import generate_clip
 from toolkit.anonymize import draw_people, empty_scene, find_people
 from toolkit.config import load_profile
 from toolkit.frames import FrameStore
-from toolkit.gate import Anonymized, Watchers, check_frame, judge, shadows_of
+from toolkit.gate import Anonymized, FrameChecks, Watchers, judge
 from toolkit.qa.checks import load_limits
 from toolkit.video import decode
 
@@ -43,7 +43,15 @@ FUNCTIONS = {
     "left_behind_share": "left_behind",
     "find_side_data": "side_data",
     "shadow_share": "shadows",
-    "shadows_of": "shadows",
+    "colour_share": "colour",
+    "still_scene": "colour",
+    "skin_share": "skin",
+    "skin_N": "skin",
+    "text": "text",
+    "unresolved_score": "unresolved_people",
+    "uncovered_score": "uncovered_evidence",
+    "check_occlusion": "occlusion and its six",
+    "occlusion_scores": "occlusion and its six",
     "lost_people": "lost_people",
 }
 """Function of ``toolkit.gate`` or ``toolkit.qa`` to the checks that it is for."""
@@ -51,11 +59,9 @@ FUNCTIONS = {
 
 def check_alone(done: Anonymized, released: FrameStore, written: bytes) -> None:
     """Do what ``run_checks`` does in this thread, where the profiler sees it."""
-    watchers, shadows = (
-        Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect),
-        shadows_of(done),
-    )
-    rows = [check_frame(done, released, watchers, shadows, i) for i in range(len(released))]
+    watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
+    checks = FrameChecks(done, released, watchers)
+    rows = [checks(index) for index in range(len(released))]
     judge(done.people, rows, written, done.clip.frames.frame_shape, load_limits())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.stages.leaks import KINDS, Leak, plant
 from benchmarks.stages.run import ClipRun, Metric
 from toolkit.frames import FrameStore, map_frames
-from toolkit.gate import Anonymized, Watchers, check_frame, judge, shadows_of
+from toolkit.gate import Anonymized, FrameChecks, Watchers, judge
 from toolkit.qa.checks import CRITICAL, Check, Limit, Reading, load_limits
 from toolkit.qa.privacy import lost_people
 from toolkit.video import decode
@@ -93,13 +93,9 @@ def values_of(verdicts: Verdicts) -> dict[str, float]:
 def examine(run: ClipRun, kinds: Sequence[str]) -> Verdicts:
     """Check a clip as it is, and with one leak of each kind in it."""
     watchers = Watchers(run.clip.frames.frame_shape, run.clip.pixel_aspect)
-    limits, shadows = load_limits(), shadows_of(run.done)
+    limits = load_limits()
     released, written = as_released(run.done)
-    rows = list(
-        map_frames(
-            lambda index: check_frame(run.done, released, watchers, shadows, index), run.num_frames
-        )
-    )
+    rows = list(map_frames(FrameChecks(run.done, released, watchers), run.num_frames))
     caught_by: dict[str, Sequence[str] | None] = {}
     for kind in kinds:
         rng = np.random.default_rng(list(f"{run.truth.info['clip_id']} {kind}".encode()))
@@ -147,9 +143,7 @@ def _lost(done: Anonymized) -> float:
 
 def _look(leak: Leak, watchers: Watchers) -> Iterator[tuple[int, Mapping[str, Reading]]]:
     """Check the frames of a leak again, the likeliest first."""
-    (released, _), shadows = as_released(leak.done), shadows_of(leak.done)
+    checks = FrameChecks(leak.done, as_released(leak.done)[0], watchers)
     order = sorted(leak.frames, key=lambda index: (index % _LOOK_FIRST_FRAMES != 0, index))
-    rows = map_frames(
-        lambda place: check_frame(leak.done, released, watchers, shadows, order[place]), len(order)
-    )
+    rows = map_frames(lambda place: checks(order[place]), len(order))
     yield from zip(order, rows, strict=True)

@@ -5,6 +5,7 @@ import pytest
 
 from tests.actors_clip import panned, store, true_people, with_shadow
 from toolkit.actors.generate import ActorClip
+from toolkit.m2m.background import Background
 from toolkit.m2m.shadows import Shadows
 from toolkit.qa.checks import load_limits
 from toolkit.qa.shadows import shadow_share
@@ -14,7 +15,7 @@ LIMIT = load_limits()["shadows"].value
 
 def _shares(frames_THWC: np.ndarray, masks_THW: np.ndarray) -> np.ndarray:
     frames, people = store(frames_THWC), true_people(masks_THW)
-    shadows = Shadows(frames, people.masks, people.cores)
+    shadows = Shadows(Background(frames, people.masks), people.cores)
     return np.array([shadow_share(shadows, index) for index in range(len(frames))])
 
 

@@ -25,7 +25,7 @@ _TIMES_NOISE, _LEAST_LEVELS = 2.5, 8
 """Near people a clip of little noise is held to so many times what nineteen in twenty pixels of its
 background differ by: a pale sleeve before concrete differs by 10 to 20 levels."""
 _LEVELS_PER_CHROMA = 5
-"""Chroma has less noise than brightness: an arm that motion blurs can be as bright as the ground."""
+"""Chroma has less noise than brightness: a blurred arm may be as bright as the ground."""
 
 _MIN_AREA_PX = 12
 _MAX_SHARE = 0.4

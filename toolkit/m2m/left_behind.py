@@ -51,12 +51,13 @@ def left_behind(frames: FrameStore, people: People, index: int, fps: float) -> A
     if not any(sides):
         return np.zeros(free_HW.shape, np.uint8)
     for others in filter(None, sides):
+        if not _open(free_HW).any():
+            break
         was_inside_HW = np.zeros_like(free_HW)
         for other in others:
             was_inside_HW |= _comes_from(frame_HWC, frames[other], people.cores[other])
         free_HW &= was_inside_HW
-    left_HW = free_HW.astype(np.uint8) * 255
-    return cv2.morphologyEx(left_HW, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return _open(free_HW)
 
 
 def mask_left_behind(frames: FrameStore, people: People, fps: float) -> People:
@@ -104,8 +105,13 @@ class Standing:
         here_NC, there_SNC = _soften(self._frames[index])[places], self._soft_SHWC[:, y_N, x_N]
         is_same_SN = np.abs(there_SNC.astype(np.int16) - here_NC).max(2) < _SAME_STEP
         num_inside_N = (is_same_SN & self._inside_SHW[:, y_N, x_N]).sum(0)
-        left_HW[places] = np.where(num_inside_N > is_same_SN.sum(0) / 2, np.uint8(255), np.uint8(0))
-        return cv2.morphologyEx(left_HW, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        left_HW[places] = num_inside_N > is_same_SN.sum(0) / 2
+        return _open(left_HW)
+
+
+def _open(left_HW: Array) -> Array:
+    """Return [H, W] uint8 0 or 255, without threads one pixel wide."""
+    return cv2.morphologyEx(left_HW.astype(np.uint8) * 255, cv2.MORPH_OPEN, np.ones((2, 2)))
 
 
 def _comes_from(frame_HWC: Array, other_HWC: Array, core_HW: Array) -> Array:

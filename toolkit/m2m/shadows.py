@@ -40,19 +40,17 @@ class Shadows:
     """Looks for shadows in the frames of one clip.
 
     Args:
-        frames: [T, H, W, 3] uint8 RGB.
-        masks: [T, H, W] uint8, non-zero where nothing is background.
+        background: the clip and its masks.
         outlines: [T, H, W] uint8, non-zero where a person surely is.
     """
 
-    def __init__(self, frames: FrameStore, masks: FrameStore, outlines: FrameStore) -> None:
-        self._frames, self._masks = frames, masks
-        height, width = masks.frame_shape
+    def __init__(self, background: Background, outlines: FrameStore) -> None:
+        self._frames, self._masks = background.frames, background.masks
+        height, width = background.masks.frame_shape
         self._near_HW = np.zeros((height, width), bool)
         people_HW = np.zeros((height, width), np.uint8)
         for outline_HW in outlines:
             people_HW |= outline_HW
-        background = Background(frames, masks)
         if people_HW.any() and background.stands_still:
             away_HW = (people_HW == 0).astype(np.uint8)
             distance_HW = cv2.distanceTransform(away_HW, cv2.DIST_L2, cv2.DIST_MASK_5)
@@ -82,13 +80,18 @@ class Shadows:
 
 
 def add_shadows(frames: FrameStore, masks: FrameStore, outlines: FrameStore) -> FrameStore:
-    """Add to the masks what people shade, with its soft edge: arguments as of ``Shadows``.
+    """Add to the masks what people shade, with its soft edge.
+
+    Args:
+        frames: [T, H, W, 3] uint8 RGB.
+        masks: [T, H, W] uint8, non-zero where nothing is background.
+        outlines: [T, H, W] uint8, non-zero where a person surely is.
 
     Returns:
         [T, H, W] uint8 0 or 255.
     """
     for _ in range(_MAX_ROUNDS):
-        shadows, any_found = Shadows(frames, masks, outlines), False
+        shadows, any_found = Shadows(Background(frames, masks), outlines), False
         grown = FrameStore(masks.frame_shape)
         for index, shadow_HW in enumerate(map_frames(shadows.find, len(frames))):
             any_found |= bool(shadow_HW.any())

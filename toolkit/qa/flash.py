@@ -34,7 +34,8 @@ def flash_share(
     Returns:
         0 to 1; 0 in the first and the last frame.
     """
-    now_HWC, flashing_HW = _smooth(shown(index)), np.zeros(shown(index).shape[:2], bool)
+    now_HWC = _smooth(shown(index))
+    flashing_HW = np.zeros(now_HWC.shape[:2], bool)
     for gap in _GAPS:
         if not gap <= index < num_frames - gap:
             continue
