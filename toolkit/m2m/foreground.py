@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.background import Background
-from toolkit.m2m.chroma import chroma_step
+from toolkit.m2m.colours import chroma_step, largest
 from toolkit.m2m.masks import dilate
 from toolkit.m2m.texture import same_texture
 from toolkit.m2m.types import Array, Track
@@ -153,7 +153,7 @@ def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW
     comparable_HW = free_HW & seen_HW
     if comparable_HW.any():
         step_HWC -= np.median(step_HWC[comparable_HW][::7], axis=0).astype(np.int16)
-    return np.asarray(np.minimum(np.abs(step_HWC).max(2) * seen_HW, 255), np.uint8)
+    return np.asarray(np.minimum(largest(np.abs(step_HWC)) * seen_HW, 255), np.uint8)
 
 
 def _standing_out(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:

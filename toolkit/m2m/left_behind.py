@@ -10,6 +10,7 @@ import numpy as np
 
 from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.background import Background
+from toolkit.m2m.colours import colour_step
 from toolkit.m2m.masks import dilate
 from toolkit.m2m.motion import Flow
 from toolkit.m2m.types import Array, People
@@ -124,8 +125,8 @@ def _comes_from(frame_HWC: Array, other_HWC: Array, core_HW: Array) -> Array:
     there = (x_HW + flow_HW2[..., 0], y_HW + flow_HW2[..., 1])
     inside_HW = cv2.remap(_surely(core_HW), *there, cv2.INTER_NEAREST) != 0
     here_HWC, other_HWC = _soften(frame_HWC), _soften(other_HWC)
-    step_HWC = cv2.absdiff(here_HWC, cv2.remap(other_HWC, *there, cv2.INTER_LINEAR))
-    return np.asarray(inside_HW & (step_HWC.max(2) < _SAME_STEP))
+    step_HW = colour_step(here_HWC, cv2.remap(other_HWC, *there, cv2.INTER_LINEAR))
+    return np.asarray(inside_HW & (step_HW < _SAME_STEP))
 
 
 def _surely(core_HW: Array) -> Array:

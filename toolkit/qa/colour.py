@@ -6,7 +6,7 @@ Shape suffixes: H height, W width, C colours.
 import cv2
 import numpy as np
 
-from toolkit.m2m.chroma import chroma_step
+from toolkit.m2m.colours import chroma_step
 from toolkit.m2m.types import Array
 from toolkit.qa.checks import Reading
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from toolkit.m2m.colours import colour_step, largest
 from toolkit.m2m.types import Array
 from toolkit.qa.checks import Reading
 
@@ -41,11 +42,11 @@ def flash_share(
             continue
         before_HWC, after_HWC = (_smooth(shown(i)) for i in (index - gap, index + gap))
         step_HWC = np.minimum(cv2.absdiff(now_HWC, before_HWC), cv2.absdiff(now_HWC, after_HWC))
-        is_same_HW = cv2.absdiff(before_HWC, after_HWC).max(2) < _SAME
+        is_same_HW = colour_step(before_HWC, after_HWC) < _SAME
         near_HW = np.asarray(masks(index - gap) | masks(index) | masks(index + gap), np.uint8)
         side_px = 2 * _NEAR_PX + 1
         near_HW = cv2.dilate(near_HW, np.ones((side_px, side_px), np.uint8)) != 0
-        flashing_HW |= (step_HWC.max(2) > _STEP) & is_same_HW & near_HW
+        flashing_HW |= (largest(step_HWC) > _STEP) & is_same_HW & near_HW
     opened_HW = cv2.morphologyEx(flashing_HW.astype(np.uint8), cv2.MORPH_OPEN, _OPEN)
     return Reading.of_largest_part(opened_HW)
 

@@ -31,8 +31,8 @@ def without_meshes(released_HWC: Array, background_HWC: Array, coverage_HW: Arra
 
     Detectors then see all that is released but the meshes, which they would take for people.
     """
-    near = cv2.dilate(coverage_HW, np.ones((5, 5), np.uint8)) > 0
-    return np.where(near[..., None], background_HWC, released_HWC)
+    shown_HWC, near_HW = released_HWC.copy(), cv2.dilate(coverage_HW, np.ones((5, 5), np.uint8))
+    return cv2.copyTo(background_HWC, near_HW, shown_HWC)
 
 
 def show_different_things(first_HWC: Array, second_HWC: Array) -> bool:

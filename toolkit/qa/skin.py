@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from toolkit.frames import FrameStore
+from toolkit.m2m.colours import colour_step
 from toolkit.m2m.types import Array, People
 from toolkit.qa.checks import Reading
 
@@ -59,8 +60,8 @@ def skin_share(source_HWC: Array, shown_HWC: Array, mask_HW: Array, skin_N: Arra
     Returns:
         0 to 1; what is not the source's any more is not counted.
     """
-    step_HWC = cv2.absdiff(cv2.blur(source_HWC, (3, 3)), cv2.blur(shown_HWC, (3, 3)))
-    left_HW = skin_N[_colours(source_HWC)] & (mask_HW == 0) & (step_HWC.max(2) < _SAME_STEP)
+    step_HW = colour_step(cv2.blur(source_HWC, (3, 3)), cv2.blur(shown_HWC, (3, 3)))
+    left_HW = skin_N[_colours(source_HWC)] & (mask_HW == 0) & (step_HW < _SAME_STEP)
     opened_HW = cv2.morphologyEx(left_HW.astype(np.uint8), cv2.MORPH_OPEN, _OPEN)
     num_parts, parts_HW = cv2.connectedComponents(opened_HW, connectivity=8)
     near_HW = cv2.dilate(mask_HW, np.ones((2 * _TOUCH_PX + 1,) * 2, np.uint8)) != 0

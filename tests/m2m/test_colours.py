@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from toolkit.m2m.chroma import chroma_step
+from toolkit.m2m.colours import chroma_step
 
 GROUND_HWC = np.full((40, 60, 3), (150, 120, 90), np.uint8)
 FREE_HW = np.ones((40, 60), bool)
