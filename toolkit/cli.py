@@ -22,6 +22,7 @@ from toolkit.kinetics import cli as kinetics_cli
 from toolkit.privacy import cli as privacy_cli
 from toolkit.release import cli as release_cli
 from toolkit.review import cli as review_cli
+from toolkit.splits import cli as splits_cli
 from toolkit.stages import cli as stages_cli
 
 EXIT_FAILURE = 1
@@ -36,6 +37,7 @@ app.command()(stages_cli.retry)
 app.add_typer(registry_cli.app, name="registry")
 app.add_typer(review_cli.app, name="review")
 app.add_typer(privacy_cli.app, name="privacy")
+app.add_typer(splits_cli.app, name="splits")
 
 
 def _print_version(wanted: bool) -> None:
