@@ -1,6 +1,6 @@
 # make setup      make .venv and install what the toolkit needs
 # make demo       build and audit a small release of synthetic actors; with CLIP=path, one clip of yours
-# make test       lint, then every test that takes less than 20 s
+# make test       lint, then the tests that are quick, or that everything rests on
 # make test-slow  the other tests
 # make lint       ruff and mypy
 # make docs       write docs/cli.md and the table in docs/checks.md again

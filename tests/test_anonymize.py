@@ -143,6 +143,7 @@ def test_the_library_gives_the_same_bytes(source, released, tmp_path):
     assert again == stored
 
 
+@pytest.mark.slow
 def test_one_core_gives_the_same_bytes(source, released, tmp_path):
     """The result does not depend on how many cores there are, nor on what memory held before."""
     program = (

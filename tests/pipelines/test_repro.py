@@ -168,6 +168,7 @@ def test_a_changed_parameter_redoes_what_reads_it(built: Path, dvc: Dvc) -> None
     )
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_back_is_drawn_again(built: Path, dvc: Dvc) -> None:
     """There, back and another key: what is packed is what was checked, not what was there last."""
     path, folder = built / "params.yaml", built / "release" / "m2m-kinetics"
@@ -202,6 +203,7 @@ def test_private_tables_are_not_pushed(built: Path, dvc: Dvc, tmp_path: Path) ->
     assert not set(private) & set(pushed)
 
 
+@pytest.mark.slow
 def test_a_failed_clip_stops_the_build_and_is_tried_again(
     built: Path, dvc: Dvc, environment: dict[str, str]
 ) -> None:
