@@ -21,9 +21,10 @@ from toolkit.m2m.types import Array, Track
 _DIFFERS, _DIFFERS_SURELY = 20, 36
 """Levels of 255; a region counts when some of it differs surely."""
 
-_TIMES_NOISE, _LEAST_LEVELS = 2.5, 8
-"""Near people a clip of little noise is held to so many times what nineteen in twenty pixels of its
-background differ by: a pale sleeve before concrete differs by 10 to 20 levels."""
+_TIMES_NOISE, _LEAST_LEVELS = 4, 8
+"""Near people a clip of little noise is held to so many times what three in four pixels of its
+background differ by, as the others may be in a shadow: a pale sleeve before concrete differs by 8
+to 20 levels."""
 _LEVELS_PER_CHROMA = 5
 """Chroma has less noise than brightness: a blurred arm may be as bright as the ground."""
 
@@ -160,7 +161,7 @@ def _standing_out(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_
     """Return the difference, stretched where the clip has little noise; or that in colour."""
     differs_HW = _difference(frame_HWC, background_HWC, free_HW, seen_HW)
     comparable_HW = free_HW & seen_HW
-    noise = np.percentile(differs_HW[comparable_HW], 95) if comparable_HW.any() else _DIFFERS
+    noise = np.percentile(differs_HW[comparable_HW], 75) if comparable_HW.any() else _DIFFERS
     stretch = _DIFFERS / np.clip(_TIMES_NOISE * noise, _LEAST_LEVELS, _DIFFERS)
     step_HW = chroma_step(frame_HWC, background_HWC, comparable_HW) * seen_HW
     standing_out_HW = np.maximum(differs_HW * stretch, step_HW * _LEVELS_PER_CHROMA)
