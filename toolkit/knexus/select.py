@@ -50,6 +50,11 @@ class Evidence:
         return mean_by_class([(self.embeddings_ND, self.class_N)], len(self.labels))
 
     @cached_property
+    def is_measurable(self) -> bool:
+        """Whether every class has the two videos that cross-validation takes."""
+        return bool((np.bincount(self.class_N, minlength=len(self.labels)) > 1).all())
+
+    @cached_property
     def nearer_NC(self) -> Array:
         """Whether each video is nearer to its class's mean than to another's, cross-validated.
 
