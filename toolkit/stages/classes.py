@@ -138,7 +138,8 @@ def select_classes(project: Project, _start_stage: StartStage) -> None:
     if wanted.method == "list":
         record["classes"] = _read_list(project, there)
     elif wanted.k is not None:
-        evidence = gather_evidence(project, clips, read_rows(project.table(EMBED)))
+        rows = read_rows(project.table(EMBED)) if wanted.needs_embeddings else None
+        evidence = gather_evidence(project, clips, rows)
         choice = choose(wanted.method, evidence, wanted.k, wanted.seed)
         record |= _describe(project, evidence, choice)
     metrics["num_chosen"] = len(record["classes"])
@@ -165,13 +166,15 @@ def _read_list(project: Project, there: Sequence[str]) -> list[str]:
     return list(labels)
 
 
-def gather_evidence(project: Project, clips: Sequence[ClipInput], rows: Sequence[Row]) -> Evidence:
+def gather_evidence(
+    project: Project, clips: Sequence[ClipInput], rows: Sequence[Row] | None
+) -> Evidence:
     """Return what classes are chosen from.
 
     Args:
         project: whose shards hold the vectors.
         clips: of all classes.
-        rows: of stage embed_classes; none where the method looks at no video.
+        rows: of stage embed_classes; None where the method looks at no video.
 
     Raises:
         InputError: a class has no video that can be read, a vector is not finite or not there.
@@ -179,7 +182,7 @@ def gather_evidence(project: Project, clips: Sequence[ClipInput], rows: Sequence
     usable = Counter(clip.row.label for clip in clips if clip.row.status == OK)
     labels = sorted({clip.row.label for clip in clips if clip.row.label})
     counts = [usable[label] for label in labels]
-    if not rows and not project.params.classes.needs_embeddings:
+    if rows is None:
         return Evidence(tuple(labels), np.array(counts), np.zeros((0, 0)), np.zeros(0, np.int64))
     embeddings_ND, label_N = _read_embeddings(project, rows)
     _check_readable(labels, label_N, clips, rows)
