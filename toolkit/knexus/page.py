@@ -52,7 +52,8 @@ calls bias has the mean <b>similarity</b> of classes in the place of M, which is
 Unlike classes have less of that; <b>p unlike</b> tells how few random subsets are as unlike, of the
 worst seed.</li>
 <li><b>resound-greedy</b> lowers the bias itself. It looks for classes that frames cannot tell
-apart, so it prefers those that look the same, and those with poor videos.</li>
+apart, so it prefers those that look the same, and those with poor videos. It chooses by the very
+recall that stands under <b>bias</b>, which flatters it where videos are few: go by the probe.</li>
 </ul>"""
 
 _FOOTER = """<footer>sha256 of the class means: <span class=mono>{digest}</span><br>
