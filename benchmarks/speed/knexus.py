@@ -80,7 +80,7 @@ def measure_growth() -> dict[str, dict[int, float]]:
             means_CD = plant(sizes["classes"], min(100, sizes["classes"]), NUM_NUMBERS)
             growth[name][sizes[name]] = clock(
                 lambda means_CD=means_CD, sizes=sizes: take_all_steps(  # type: ignore[misc]
-                    means_CD, sizes["clusters"], sizes["iterations"], 3
+                    means_CD, sizes["clusters"], sizes["iterations"], 1
                 ),
                 NUM_REPEATS,
             )
@@ -133,14 +133,15 @@ def main() -> None:
         ((rows - rows.mean(0)) ** 2).sum()
         for rows in _members(means_CD, cluster_kmeans(means_CD, NUM_CLUSTERS, 0).cluster_C)
     )
-    growth, averaging = measure_growth(), measure_averaging(options.rows)
     print(f"{NUM_CLASSES} classes, {NUM_CLUSTERS} clusters, {NUM_NUMBERS} numbers, seconds:")
     for name, seconds in figures.items():
         print(f"  {name.removesuffix('_s').replace('_', ' '):<18}{seconds:8.3f}")
-    print(f"cost of ours {cost:.6g}, of scikit-learn's {peer.inertia_:.6g}")
+    print(f"cost of ours {cost:.6g}, of scikit-learn's {peer.inertia_:.6g}", flush=True)
+    growth = measure_growth()
     for name, times in growth.items():
         told = ", ".join(f"{size}: {seconds:.3f} s" for size, seconds in times.items())
         print(f"{name:<12}{told}")
+    averaging = measure_averaging(options.rows)
     megabytes = averaging["rows"] * NUM_NUMBERS * 4 / 1e6
     print(
         f"averaging {averaging['rows']} vectors ({megabytes:.0f} MB): reading "
