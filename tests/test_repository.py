@@ -14,7 +14,7 @@ import toolkit
 from toolkit.doctor import DEBIAN_PACKAGES
 
 HEAVY = {"torch", "cv2", "av", "onnxruntime", "ai_edge_litert", "pyrender", "anny", "scipy", "onnx"}
-HEAVY |= {"pyarrow", "dvc", "gto", "pydantic", "safetensors"}
+HEAVY |= {"pyarrow", "dvc", "gto", "pydantic", "safetensors", "sklearn", "timm"}
 FORBIDDEN_IMPORTS = {
     "toolkit": {"pipelines", "validation", "benchmarks"},
     "benchmarks": {"pipelines"},

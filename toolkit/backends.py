@@ -1,6 +1,7 @@
 """Registry of backends: one name per kind, loaded when first asked for.
 
-Kinds are the steps of the method (``mask``, ``inpaint``, ``recover``, ``body``, ``render``).
+Kinds are the steps of the method (``mask``, ``inpaint``, ``recover``, ``body``, ``render``), and
+``encoder``, which K-NEXUS embeds frames with.
 Other packages add their own through the entry-point group ``m2m.backends`` with names of the form
 ``kind.name``.
 """
@@ -76,3 +77,4 @@ register("body", "anny-male", "toolkit.adapters.anny:make_male", extra="actors")
 register("body", "anny-neutral", "toolkit.adapters.anny:make_neutral", extra="actors")
 register("body", "mannequin", "toolkit.adapters.mannequin:MannequinBody")
 register("render", "pyrender", "toolkit.adapters.pyrender:PyrenderRenderer")
+register("encoder", "efficientnet-lite0", "toolkit.adapters.efficientnet:EfficientNetLite0")

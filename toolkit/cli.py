@@ -19,6 +19,7 @@ from toolkit import __version__, models_cli, registry_cli
 from toolkit.actors import cli as actors_cli
 from toolkit.errors import InputError, ToolkitError
 from toolkit.kinetics import cli as kinetics_cli
+from toolkit.knexus import cli as knexus_cli
 from toolkit.privacy import cli as privacy_cli
 from toolkit.release import cli as release_cli
 from toolkit.review import cli as review_cli
@@ -38,6 +39,7 @@ app.add_typer(registry_cli.app, name="registry")
 app.add_typer(review_cli.app, name="review")
 app.add_typer(privacy_cli.app, name="privacy")
 app.add_typer(splits_cli.app, name="splits")
+app.add_typer(knexus_cli.app, name="knexus")
 
 
 def _print_version(wanted: bool) -> None:

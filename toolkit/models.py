@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import import_module
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -42,8 +43,9 @@ class Model:
     Attributes:
         name: what the code and ``m2m models`` call it.
         carrier: what brings it.
-        members: its parts inside an archive: one, or the two that ``convert`` needs.
-        convert: "tfjs": the parts become one ONNX file; None: the part is the file.
+        members: its parts inside an archive: one, or those that ``convert`` needs.
+        convert: the module of ``toolkit.adapters`` whose ``to_onnx`` makes one file of the parts;
+            None: the part is the file.
         file: its name in the cache.
         sha256, size: of that file; None where nobody publishes them ("unpinned").
         hash_prefix: what the official file name tells of a hash: "ALGORITHM:DIGITS".
@@ -249,15 +251,14 @@ def _make_file(model: Model, unfinished: Path) -> Path:
     if model.convert is None:
         return parts[0]
     try:
-        from toolkit.adapters.tfjs import to_onnx
+        adapter = import_module(f"toolkit.adapters.{model.convert}")
     except ModuleNotFoundError as error:
         raise ModelError(
             f"converting {model.name} needs the Python package '{error.name}': "
             "run  pip install 'm2m-toolkit[offline]'"
         ) from error
-    graph, weights = (part.read_bytes() for part in parts)
     made = unfinished / model.file
-    made.write_bytes(to_onnx(graph, weights))
+    made.write_bytes(adapter.to_onnx(*(part.read_bytes() for part in parts)))
     return made
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.errors import ConfigError
 
@@ -50,9 +50,38 @@ class Source(_Values):
 
 
 class Classes(_Values):
-    """Which classes are kept: all of them."""
+    """Which classes are kept, and how they are chosen.
 
-    method: Literal["all"]
+    Attributes:
+        method: "all"; "list": those that ``file`` names; or one of ``toolkit.knexus.select``.
+        k: how many a method chooses.
+        seed: of all that is left to chance: frames, videos, starts.
+        file: a list of classes (``toolkit.knexus.lists``), inside the project.
+        encoder: what turns a frame into numbers: efficientnet-lite0, llava, or any name of timm.
+        frame: which one of a video: "random", or "least-change".
+        max_videos: of a class that are embedded at most, drawn by lot.
+    """
+
+    method: Literal["all", "list", "random", "kmeans", "knexus", "knexus-b1", "resound-greedy"]
+    k: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    file: LocalPath | None = None
+    encoder: str = "efficientnet-lite0"
+    frame: Literal["random", "least-change"] = "random"
+    max_videos: Annotated[int, Field(ge=2)] = 1000
+
+    @model_validator(mode="after")
+    def _check_what_the_method_needs(self) -> "Classes":
+        if (self.method == "list") != (self.file is not None):
+            raise ValueError("method list goes with file, and no other method does")
+        if (self.method in {"all", "list"}) != (self.k is None):
+            raise ValueError("k goes with every method but all and list")
+        return self
+
+    @property
+    def needs_embeddings(self) -> bool:
+        """Whether the method looks at videos at all."""
+        return self.method not in {"all", "list", "random"}
 
 
 class Standardize(_Values):

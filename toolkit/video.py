@@ -6,17 +6,20 @@ for other files (playlists), and one beyond the limits below. Shape suffixes: T 
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from toolkit.errors import TruncatedError, VideoError
 from toolkit.files import check_source
@@ -169,6 +172,26 @@ def decode(path: Path, size: tuple[int, int] | None) -> DecodedClip:
     width, height = size or (info.width, info.height)
     aspect = info.sample_aspect * (info.width / width) / (info.height / height)
     return DecodedClip(store, timing, aspect, info, sha256)
+
+
+def read_frames(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
+    """Yield every frame of ``path`` as a function that returns it in RGB, as ``decode`` would.
+
+    A frame that is not asked for, before the next one is, is decoded but not converted. Where the
+    file is not whole, this raises at its end or before.
+
+    Raises:
+        VideoError: as ``decode``.
+        InputError: as ``decode``.
+    """
+    info = probe(path)
+    to_rgb: Callable[[VideoFrame], NDArray[np.uint8]] | None = None
+    with _open_video(path) as (container, stream):
+        for frame in _read_frames(container, stream, info, path):
+            to_rgb = to_rgb or make_converter(frame, None)
+            yield partial(to_rgb, frame)
+    if to_rgb is None:
+        raise VideoError(_no_frame(path))
 
 
 @contextmanager

@@ -12,8 +12,9 @@ import yaml
 from tests.videos import paint_clip, write_video
 from toolkit.errors import AnnotationError, ConfigError, InputError
 from toolkit.kinetics.table import read_table
+from toolkit.stages.classes import select_classes
 from toolkit.stages.clips import STANDARDIZE, run_clips
-from toolkit.stages.ingest import ingest, list_inputs, note_versions, read_classes, select_classes
+from toolkit.stages.ingest import ingest, list_inputs, note_versions, read_classes
 from toolkit.stages.project import Project
 from toolkit.stages.rows import OK, QUARANTINED, read_rows
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 
@@ -21,6 +21,8 @@ from toolkit.kinetics.check import DUPLICATE, EXTRA, MISSING, find_clips
 from toolkit.kinetics.table import Row as SourceRow
 from toolkit.kinetics.table import read_table, write_table
 from toolkit.kinetics.tree import SourceFile
+from toolkit.knexus.embed import describe_encoder
+from toolkit.knexus.lists import digest_labels, read_labels
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
 from toolkit.qa.planted import load_planted
@@ -75,9 +77,15 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
     used = [backends.get(kind, name) for kind, name in asdict(profile).items() if kind != "body"]
     used += [backends.get("body", name) for name in sorted(bodies)]
     needed = {*CHECK_MODELS, *(name for backend in used for name in getattr(backend, "models", ()))}
+    encoder, wanted = "", project.params.classes
+    if wanted.needs_embeddings:
+        encoder, weights = describe_encoder(wanted.encoder)
+        needed |= weights.keys()
     versions = {
         "toolkit": __version__,
         "limits": dict(load_limits()),
+        "classes": _hash_list(project),
+        "encoder": encoder,
         "models": {name: models.sha256_of(name) for name in sorted(needed)},
     }
     reviews = {
@@ -91,15 +99,10 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
             partial.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def select_classes(project: Project, _start_stage: StartStage) -> None:
-    """Choose the classes, and write their labels, sorted, to ``project.classes``."""
-    rows = [row for row in read_table(project.sources_table) if _is_clip(row)]
-    classes = {
-        "method": project.params.classes.method,
-        "classes": sorted({row.label for row in rows if row.label}),
-    }
-    with write_output(project.classes) as partial:
-        partial.write_text(json.dumps(classes, indent=1, ensure_ascii=False) + "\n", "utf-8")
+def _hash_list(project: Project) -> str | None:
+    """Return the digest of the list of classes, of which DVC knows nothing; None without one."""
+    file = project.params.classes.file
+    return digest_labels(read_labels(project.root / file)) if file else None
 
 
 def read_classes(project: Project) -> list[str]:
@@ -116,16 +119,20 @@ def read_classes(project: Project) -> list[str]:
 
 
 def list_inputs(project: Project) -> list[ClipInput]:
-    """Return every clip of the chosen classes, usable or not, with its file and its shard.
+    """Return every clip of the chosen classes, usable or not, with its file and its shard."""
+    return list_clips(project, set(read_classes(project)))
+
+
+def list_clips(project: Project, labels: Collection[str] | None = None) -> list[ClipInput]:
+    """Return every clip of some classes, or of all; a clip without a label is of each.
 
     A clip's shard depends on its id alone, as long as the number of shards of its split, a power of
     two, stays: clips that come or go move no other.
     """
-    labels = set(read_classes(project))
     rows = [
         row
         for row in read_table(project.sources_table)
-        if _is_clip(row) and (row.label in labels or row.label is None)
+        if _is_clip(row) and (labels is None or row.label is None or row.label in labels)
     ]
     counts = Counter(row.split or _NO_SPLIT for row in rows)
     return [

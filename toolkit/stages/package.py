@@ -19,6 +19,7 @@ from toolkit import models
 from toolkit.errors import ToolkitError
 from toolkit.files import make_folder, write_output
 from toolkit.kinetics.annotations import read_annotations
+from toolkit.knexus.lists import digest_labels, name_list
 from toolkit.manifest import (
     FAILED,
     RELEASED,
@@ -198,13 +199,14 @@ def _remove_others(folder: Path, shards: set[str]) -> None:
 
 
 def _write_lists(project: Project, folder: Path) -> None:
-    """Write which clips there are, and the recipe: what ``dvc repro`` was told.
+    """Write which clips there are, and the recipe: what ``dvc repro`` was told, and chose by it.
 
     Lists are tables of Kinetics where the source came with such.
     """
     make_folder(folder)
     for name in (DVC_YAML, PARAMS):
         shutil.copyfile(project.root / name, folder / name)
+    _write_classes(project, folder / project.classes.name)
     rows: dict[str, list[list[Any]]] = defaultdict(list)
     annotated = {row.clip_id: row for row in read_annotations(project.annotations)[0]}
     for clip in list_inputs(project):
@@ -224,6 +226,26 @@ def _write_lists(project: Project, folder: Path) -> None:
             partial.open("w", encoding="utf-8") as file,
         ):
             csv.writer(file, lineterminator="\n").writerows([table[0], *sorted(table[1:])])
+
+
+def _write_classes(project: Project, path: Path) -> None:
+    """Write the classes, how many clips each has in each split, and how they were chosen."""
+    labels = read_classes(project)
+    recipe = json.loads(project.classes.read_text("utf-8"))
+    del recipe["classes"]
+    counts: dict[str, Counter[str]] = {label: Counter() for label in labels}
+    for clip in list_inputs(project):
+        if clip.row.label in counts:
+            counts[clip.row.label][clip.row.split] += 1
+    record = {
+        "known_as": name_list(labels),
+        "sha256": digest_labels(labels),
+        "recipe": recipe,
+        "classes": labels,
+        "num_clips": {label: dict(sorted(of_label.items())) for label, of_label in counts.items()},
+    }
+    with write_output(path) as partial:
+        partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def describe(project: Project, _start_stage: StartStage, release: str) -> None:

@@ -82,6 +82,16 @@ class Project:
         """What stage select_classes chose."""
         return self.root / "data" / "classes.json"
 
+    @property
+    def class_metrics(self) -> Path:
+        """How biased the chosen classes are, for ``dvc metrics``."""
+        return self.root / "data" / "knexus.json"
+
+    @property
+    def class_map(self) -> Path:
+        """Where each class lies, chosen or not, for ``dvc plots``."""
+        return self.root / "data" / "knexus.csv"
+
     def table(self, stage: str) -> Path:
         """Where a stage says what became of each clip."""
         return self.root / "data" / f"{stage}.parquet"
