@@ -57,6 +57,15 @@ def test_who_comes_and_goes_is_not(views: np.ndarray) -> None:
     assert sorted(linger(_track(10, 14), [], store(views)).frames) == list(range(5, 21))
 
 
+def test_who_leaves_but_for_a_leg_is_there(views: np.ndarray) -> None:
+    """A third of the place at the edge stays as it was; inside the frame that is too little."""
+    views[20:, 0:12, 20:33] = 250
+    assert sorted(linger(_track(10, 14), [], store(views)).frames) == list(range(NUM_FRAMES))
+    views[20:, 20:32, 40:53] = 250
+    inside = linger(_track(5, 14, BOX_XYXY + 20), [], store(views))
+    assert sorted(inside.frames) == list(range(20))
+
+
 def test_somebody_who_passes_before_them_changes_nothing(views: np.ndarray) -> None:
     """A third of the place is another picture for a while, and all of it for a moment."""
     views[16:20, 0:13, 20:27] = 250

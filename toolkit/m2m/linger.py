@@ -14,8 +14,10 @@ from toolkit.m2m.masks import decode_rle
 from toolkit.m2m.types import Array, PersonFrame, Track
 
 _SAME = 8
-"""Median difference of a place, in levels of 255, that light and noise alone make. Somebody else
-may stand before a part of it."""
+"""Difference, in levels of 255, that light and noise alone make."""
+_SAME_SHARE, _SAME_SHARE_CUT_OFF = 0.5, 0.2
+"""So much of a place must look the same, for somebody else may stand before the rest. Who is unsure
+and cut off by the frame may have gone but for a leg, and stand there still."""
 _STAYING_SHARE = 0.25
 """Who is unsure, and seen in less of the clip, is a false alarm, unless the frame cuts them off: of
 those whom it does, detectors see too little to be sure."""
@@ -50,7 +52,8 @@ def linger(track: Track, tracks: Sequence[Track], views: FrameStore) -> Track:
         if any(end in other.frames and _holds(frames[end], other.frames[end]) for other in sure):
             continue
         left = replace(frames[end], landmarks_K4=None, world_K3=None, score=0.0, source="filled")
-        place = _Place(left, views[end])
+        is_scrap = not track.is_sure and frames[end].is_cut_off(views.frame_shape)
+        place = _Place(left, views[end], _SAME_SHARE_CUT_OFF if is_scrap else _SAME_SHARE)
         farthest = next((index for index in others if place.looks_same(views[index])), end)
         if track.is_sure and 0 < len(others) <= _SLACK_FRAMES:
             farthest = others[0]
@@ -73,12 +76,15 @@ def _holds(item: PersonFrame, other: PersonFrame) -> bool:
 class _Place:
     """The pixels of one sighting, to look at in other frames."""
 
-    def __init__(self, item: PersonFrame, view_HWC: Array) -> None:
+    def __init__(self, item: PersonFrame, view_HWC: Array, same_share: float) -> None:
         x0, y0, x1, y1 = np.maximum(np.round(item.box_xyxy), 0).astype(int)
         self._where = (slice(y0, y1 + 1), slice(x0, x1 + 1))
         self._inside_HW = decode_rle(item.mask)[self._where]
         self._picture_HWC = view_HWC[self._where]
+        self._same_share = same_share
 
     def looks_same(self, view_HWC: Array) -> bool:
         step_HWC = cv2.absdiff(self._picture_HWC, view_HWC[self._where])
-        return bool(self._inside_HW.any() and np.median(step_HWC[self._inside_HW]) <= _SAME)
+        if not self._inside_HW.any():
+            return False
+        return bool(np.mean(step_HWC[self._inside_HW] <= _SAME) >= self._same_share)
