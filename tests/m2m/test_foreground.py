@@ -63,15 +63,13 @@ def test_what_is_close_to_a_person_belongs_to_them(walk: tuple[np.ndarray, np.nd
         assert grown_THW[index, 22:31, left : left + 8].mean() > 0.9
 
 
-@pytest.mark.parametrize("step_3", [(17, 16, 15), (14, -8, -4)], ids=["paler", "redder"])
-def test_a_pale_sleeve_belongs_to_a_person(
-    walk: tuple[np.ndarray, np.ndarray], step_3: tuple[int, int, int]
-) -> None:
-    """A raised arm that differs little from the wall, in a clip of little noise."""
+def test_a_pale_sleeve_belongs_to_a_person(walk: tuple[np.ndarray, np.ndarray]) -> None:
+    """A raised arm as bright as the wall, and a little redder, in a clip of little noise."""
     frames_THWC, masks_THW = walk
     sleeves = [np.s_[20:31, 16 + i * 5 // 2 : 26 + i * 5 // 2] for i in range(NUM_FRAMES)]
+    redder_3 = np.array([14, -6, 2])
     for frame_HWC, sleeve_HW in zip(frames_THWC, sleeves, strict=True):
-        frame_HWC[sleeve_HW] = np.clip(frame_HWC[sleeve_HW].astype(int) + step_3, 0, 255)
+        frame_HWC[sleeve_HW] = np.clip(frame_HWC[sleeve_HW] + redder_3, 0, 255)
     grown_THW = _grown(_noisy(frames_THWC, 2), masks_THW)
     for grown_HW, sleeve_HW in zip(grown_THW, sleeves, strict=True):
         assert grown_HW[sleeve_HW].mean() > 0.8

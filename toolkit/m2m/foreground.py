@@ -21,12 +21,10 @@ from toolkit.m2m.types import Array, Track
 _DIFFERS, _DIFFERS_SURELY = 20, 36
 """Levels of 255; a region counts when some of it differs surely."""
 
-_TIMES_NOISE, _LEAST_LEVELS = 4, 8
-"""Near people a clip of little noise is held to so many times what three in four pixels of its
-background differ by, as the others may be in a shadow: a pale sleeve before concrete differs by 8
-to 20 levels."""
-_LEVELS_PER_CHROMA = 5
-"""Chroma has less noise than brightness: a blurred arm may be as bright as the ground."""
+_TIMES_NOISE, _CHROMA = 2, (2.5, 4.0)
+"""Chroma has less noise than brightness: what differs by so many times what nineteen in twenty
+pixels of the background do, within these levels, counts as ``_DIFFERS``. An arm that motion blurs
+can be as bright as the ground, and a pale sleeve differs by 5 levels of chroma."""
 
 _MIN_AREA_PX = 12
 _MAX_SHARE = 0.4
@@ -158,14 +156,16 @@ def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW
 
 
 def _standing_out(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:
-    """Return the difference, stretched where the clip has little noise; or that in colour."""
-    differs_HW = _difference(frame_HWC, background_HWC, free_HW, seen_HW)
+    """Return the difference, or that in chroma, as the clip has little noise in it.
+
+    Brightness is not taken as strictly: what was in a shadow for most of the clip is brighter.
+    """
     comparable_HW = free_HW & seen_HW
-    noise = np.percentile(differs_HW[comparable_HW], 75) if comparable_HW.any() else _DIFFERS
-    stretch = _DIFFERS / np.clip(_TIMES_NOISE * noise, _LEAST_LEVELS, _DIFFERS)
-    step_HW = chroma_step(frame_HWC, background_HWC, comparable_HW) * seen_HW
-    standing_out_HW = np.maximum(differs_HW * stretch, step_HW * _LEVELS_PER_CHROMA)
-    return np.asarray(np.minimum(standing_out_HW, 255), np.uint8)
+    step_HW = chroma_step(frame_HWC, background_HWC, comparable_HW)
+    noise = np.percentile(step_HW[comparable_HW], 95) if comparable_HW.any() else _CHROMA[1]
+    chroma_HW = step_HW * seen_HW * (_DIFFERS / np.clip(_TIMES_NOISE * noise, *_CHROMA))
+    differs_HW = _difference(frame_HWC, background_HWC, free_HW, seen_HW)
+    return np.maximum(differs_HW, np.asarray(np.minimum(chroma_HW, 255), np.uint8))
 
 
 def _split(differs_HW: Array, people_HW: Array) -> tuple[Array, float]:
