@@ -27,6 +27,7 @@ from toolkit.m2m.background import Background
 from toolkit.m2m.composite import composite
 from toolkit.m2m.left_behind import mask_left_behind
 from toolkit.m2m.masks import without_flicker
+from toolkit.m2m.shadows import add_shadows
 from toolkit.m2m.suspects import mask_suspects
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
 from toolkit.progress import StartStage
@@ -233,7 +234,7 @@ def find_people(clip: DecodedClip, steps: Mapping[str, Any], stages: Stages) -> 
     with stages.stage("mask", len(clip.frames)) as advance:
         people: People = steps["mask"]().find(clip.frames, clip.pixel_aspect, advance)
         people = mask_left_behind(clip.frames, people, float(clip.timing.fps))
-        return replace(people, masks=without_flicker(people.masks))
+        return _shade(clip, replace(people, masks=without_flicker(people.masks)))
 
 
 def empty_scene(
@@ -258,7 +259,15 @@ def empty_scene(
             return people, empty
         signs = find_suspects(empty, clip.pixel_aspect, load_limits(), advance)
         more = mask_suspects(shown, people, signs)
-    return (more, fill(clip, more, steps, stages)) if more else (people, empty)
+    if not more:
+        return people, empty
+    more = _shade(clip, more)
+    return more, fill(clip, more, steps, stages)
+
+
+def _shade(clip: DecodedClip, people: People) -> People:
+    """Mask shadows again: whatever masks take in, the rest tells better what is in the shade."""
+    return replace(people, masks=add_shadows(clip.frames, people.masks, people.cores))
 
 
 def fill(clip: DecodedClip, people: People, steps: Mapping[str, Any], stages: Stages) -> FrameStore:

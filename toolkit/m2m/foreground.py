@@ -18,15 +18,15 @@ from toolkit.m2m.masks import dilate
 from toolkit.m2m.texture import same_texture
 from toolkit.m2m.types import Array, Track
 
-_DIFFERS, _DIFFERS_SURELY = 20, 36
+DIFFERS, DIFFERS_SURELY = 20, 36
 """Levels of 255; a region counts when some of it differs surely."""
 
 _TIMES_NOISE, _CHROMA = 2, (2.5, 4.0)
 """Chroma has less noise than brightness: what differs by so many times what nineteen in twenty
-pixels of the background do, within these levels, counts as ``_DIFFERS``. An arm that motion blurs
+pixels of the background do, within these levels, counts as ``DIFFERS``. An arm that motion blurs
 can be as bright as the ground, and a pale sleeve differs by 5 levels of chroma."""
 
-_MIN_AREA_PX = 12
+MIN_AREA_PX = 12
 _MAX_SHARE = 0.4
 """Where more of the frame differs than this, the light has changed: nothing is said."""
 
@@ -51,7 +51,7 @@ def add_foreground(background: Background) -> tuple[FrameStore, list[float]]:
     background_HWC, seen_HW = picture
 
     def difference(index: int) -> Array:
-        return _standing_out(frames[index], background_HWC, masks[index] == 0, seen_HW)
+        return standing_out(frames[index], background_HWC, masks[index] == 0, seen_HW)
 
     differences, grown = FrameStore(masks.frame_shape), FrameStore(masks.frame_shape)
     for differs_HW, mask_HW in zip(map_frames(difference, len(frames)), masks, strict=True):
@@ -127,7 +127,7 @@ def take_out_background(
     def purer(index: int) -> Array:
         free_HW = background.masks[index] == 0
         differs_HW = _difference(background.frames[index], background_HWC, free_HW, seen_HW)
-        alike_HW = (seen_HW & (differs_HW <= _DIFFERS)).astype(np.uint8)
+        alike_HW = (seen_HW & (differs_HW <= DIFFERS)).astype(np.uint8)
         known_HW = cv2.morphologyEx(alike_HW, cv2.MORPH_OPEN, np.ones((_SOLID_PX, _SOLID_PX)))
         return np.where(known_HW > 0, np.uint8(0), outlines[index])
 
@@ -155,15 +155,15 @@ def _difference(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW
     return np.asarray(np.minimum(largest(np.abs(step_HWC)) * seen_HW, 255), np.uint8)
 
 
-def _standing_out(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:
-    """Return the difference, or that in chroma, as the clip has little noise in it.
+def standing_out(frame_HWC: Array, background_HWC: Array, free_HW: Array, seen_HW: Array) -> Array:
+    """Return the difference, or that in chroma as far as the clip has little noise in it.
 
     Brightness is not taken as strictly: what was in a shadow for most of the clip is brighter.
     """
     comparable_HW = free_HW & seen_HW
     step_HW = chroma_step(frame_HWC, background_HWC, comparable_HW)
     noise = np.percentile(step_HW[comparable_HW], 95) if comparable_HW.any() else _CHROMA[1]
-    chroma_HW = step_HW * seen_HW * (_DIFFERS / np.clip(_TIMES_NOISE * noise, *_CHROMA))
+    chroma_HW = step_HW * seen_HW * (DIFFERS / np.clip(_TIMES_NOISE * noise, *_CHROMA))
     differs_HW = _difference(frame_HWC, background_HWC, free_HW, seen_HW)
     return np.maximum(differs_HW, np.asarray(np.minimum(chroma_HW, 255), np.uint8))
 
@@ -174,15 +174,15 @@ def _split(differs_HW: Array, people_HW: Array) -> tuple[Array, float]:
     Returns:
         uint8 255 where a region comes near, and the share of the frame that the largest other has.
     """
-    region_HW = (differs_HW > _DIFFERS).astype(np.uint8)
+    region_HW = (differs_HW > DIFFERS).astype(np.uint8)
     if region_HW.mean() > _MAX_SHARE:
         return np.zeros_like(people_HW), 0.0
     _, labels_HW, stats, _ = cv2.connectedComponentsWithStats(region_HW, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     sure = np.zeros(len(stats), bool)
-    sure[np.unique(labels_HW[differs_HW > _DIFFERS_SURELY])] = True
-    areas[~sure | (areas < _MIN_AREA_PX)] = 0
+    sure[np.unique(labels_HW[differs_HW > DIFFERS_SURELY])] = True
+    areas[~sure | (areas < MIN_AREA_PX)] = 0
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _NEAR_PX + 1, 2 * _NEAR_PX + 1))
     near = np.zeros(len(stats), bool)
     near[np.unique(labels_HW[cv2.dilate(people_HW, kernel) > 0])] = True

@@ -20,6 +20,7 @@ from toolkit.m2m.masks import (
     temporal_union,
 )
 from toolkit.m2m.motion import neighbour_flows
+from toolkit.m2m.settled import add_settled
 from toolkit.m2m.shadows import add_shadows
 from toolkit.m2m.types import Array, Evidence, People, PersonFrame, Track
 
@@ -57,6 +58,7 @@ def gather_people(
     background = Background(views, anyone)
     seen = take_out_background(seen, background, [track for track in tracked if track.is_sure])
     anyone, unexplained = add_foreground(background)
+    anyone = add_settled(background, anyone)
     for sure_HW, anyone_HW in zip(seen, anyone, strict=True):
         cores.append(_resized(sure_HW, (width, height)))
         mask_HW = dilate(_resized(fill_holes(anyone_HW), (width, height)))
