@@ -20,34 +20,29 @@ from toolkit.errors import BackendError, InputError
 from toolkit.m2m.types import Array
 
 NUM_FOLDS = 5
-_GRID = 2.0**22
+GRID = 2.0**22
 """Steps of the grid on which vectors of length up to 1 lie: then every product of two numbers is a
 multiple of 2^-44, and a sum of such products, which is at most 1, is exact in float64."""
 _CHUNK = 4096
 
 
-def on_grid(rows_ND: Array, longest: float | None = None) -> Array:
+def on_grid(rows_ND: Array) -> Array:
     """Return rows as float64 of length up to 1 on the grid, all scaled by the same power of two.
-
-    Args:
-        rows_ND: the rows.
-        longest: the length of the longest, where it is known.
 
     Raises:
         InputError: a number is NaN or infinite.
     """
-    if longest is None:
-        rows_ND = np.asarray(rows_ND, np.float64)
-        longest = math.sqrt(float(np.einsum("nd,nd->n", rows_ND, rows_ND).max(initial=0.0)))
+    rows_ND = np.asarray(rows_ND, np.float64)
+    longest = math.sqrt(float(np.einsum("nd,nd->n", rows_ND, rows_ND).max(initial=0.0)))
     if not math.isfinite(longest) or not np.isfinite(rows_ND).all():
         raise InputError("embeddings must be finite numbers, and some are NaN or infinite")
     return _round(rows_ND / 2.0 ** math.ceil(math.log2(longest or 1)))
 
 
 def _round(rows_ND: Array) -> Array:
-    rounded_ND = np.multiply(rows_ND, _GRID, dtype=np.float64)
+    rounded_ND = np.multiply(rows_ND, GRID, dtype=np.float64)
     np.rint(rounded_ND, out=rounded_ND)
-    rounded_ND /= _GRID
+    rounded_ND /= GRID
     return rounded_ND
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from toolkit import backends, models
 from toolkit.errors import InputError
-from toolkit.knexus.bias import on_grid, sum_by_class
+from toolkit.knexus.bias import GRID
 from toolkit.m2m.types import Array
 
 DEFAULT_ENCODER = "efficientnet-lite0"
@@ -172,10 +172,16 @@ def mean_by_class(chunks: Iterable[tuple[Array, Array]], num_classes: int) -> Ar
     sums_CD: Array | None = None
     counts_C = np.zeros(num_classes, np.int64)
     for rows_ND, class_N in chunks:
-        part_CD = sum_by_class(on_grid(rows_ND, longest=1.0), class_N, num_classes)
-        sums_CD = part_CD if sums_CD is None else sums_CD + part_CD
+        if sums_CD is None:
+            sums_CD = np.zeros((num_classes, rows_ND.shape[1]))
+        steps_D = np.empty(rows_ND.shape[1], rows_ND.dtype)
+        for row_D, index in zip(rows_ND, class_N, strict=True):  # a row stays in the cache
+            np.rint(np.multiply(row_D, GRID, out=steps_D), out=steps_D)
+            sums_CD[index] += steps_D
         counts_C += np.bincount(class_N, minlength=num_classes)
     if sums_CD is None or not counts_C.all():
         missing = int(np.argmin(counts_C)) if num_classes else 0
         raise InputError(f"class {missing} has no video, and so no mean: add one or leave it out")
-    return np.asarray(sums_CD / counts_C[:, None])
+    if not np.isfinite(sums_CD).all():
+        raise InputError("embeddings must be finite numbers, and some are NaN or infinite")
+    return np.asarray(sums_CD / GRID / counts_C[:, None])
