@@ -25,7 +25,6 @@ from toolkit.gate import CHECK_MODELS, Anonymized, find_suspects, run_checks
 from toolkit.inspection import inspection_paths, write_inspection
 from toolkit.m2m.background import Background
 from toolkit.m2m.composite import composite
-from toolkit.m2m.floor import find_sizes
 from toolkit.m2m.left_behind import mask_left_behind
 from toolkit.m2m.masks import without_flicker
 from toolkit.m2m.shadows import add_shadows
@@ -351,24 +350,10 @@ def _camera_of(clip: DecodedClip) -> Camera:
 def meshes_of_frames(
     body: Body, motions: Sequence[BodyMotion], num_frames: int
 ) -> Iterator[list[Mesh]]:
-    """Yield the meshes of each frame, asking each motion for its next one in turn.
-
-    Several people are moved along their rays to where the floor says that they stand.
-    """
-    sizes = [1.0] * len(motions)
-    if len(motions) > 1:
-        sizes = find_sizes(motions, [body.meshes(motion) for motion in motions]).tolist()
-    upcoming = [
-        (set(motion.frames_T.tolist()), body.meshes(motion), size)
-        for motion, size in zip(motions, sizes, strict=True)
-    ]
+    """Yield the meshes of each frame, asking each motion for its next one in turn."""
+    upcoming = [(set(motion.frames_T.tolist()), body.meshes(motion)) for motion in motions]
     for index in range(num_frames):
-        yield [
-            replace(mesh, vertices_V3=mesh.vertices_V3 * size)
-            for indices, meshes, size in upcoming
-            if index in indices
-            for mesh in [next(meshes)]
-        ]
+        yield [next(meshes) for indices, meshes in upcoming if index in indices]
 
 
 def _describe(track: Track, drawn_ids: set[int]) -> dict[str, Any]:
