@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from toolkit.progress import StartStage
 from toolkit.qa.checks import CRITICAL, load_limits
 from toolkit.release.findings import Audit, Finding, sort_findings
 from toolkit.release.layout import find_damage, hash_parts, read_parts, read_safe_index
+from toolkit.release.origin import Origin, read_origin
 from toolkit.release.provenance import (
     DATA,
     MANIFEST,
@@ -42,11 +43,13 @@ from toolkit.release.provenance import (
     subject_digests,
 )
 from toolkit.release.pseudonyms import Pseudonyms
-from toolkit.release.sums import SUMS, hash_file, list_files, read_sums
+from toolkit.release.sums import ORIGIN, SUMS, UNSUMMED, hash_file, list_files, read_sums
 from toolkit.shards import Part, index_path, sample_sha256
 
 CARD = "README.md"
 _REQUIRED = (CARD, MANIFEST, PROVENANCE, SUMS)
+_MAX_PARTS, _MIN_CLIPS = 16, 1000
+"""How many parts a clip can have; and clips a tar, though the manifest has fewer in it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class _Release:
     sums: Mapping[str, str]
     statement: Mapping[str, Any]
     rows: Mapping[str, ManifestRow]
+    origin: Origin | None
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether a file of the release was not downloaded on purpose."""
+        return self.origin is not None and self.origin.leaves_out(name)
 
     @cached_property
     def subjects(self) -> dict[str, str]:
@@ -68,13 +76,23 @@ class _Release:
         return {row.sample_sha256: row.clip_id for row in self.rows.values()}
 
 
-def audit(folder: Path, clip_id: str | None = None, progress: StartStage | None = None) -> Audit:
+def audit(
+    folder: Path,
+    clip_id: str | None = None,
+    progress: StartStage | None = None,
+    *,
+    deep: bool = True,
+) -> Audit:
     """Check a release, or what one clip of it rests on: its row, its shard, and how it was made.
+
+    Of a download of some shards, those are checked.
 
     Args:
         folder: of the release.
         clip_id: published id.
         progress: told of each shard that was read.
+        deep: compute the digest of each part of a clip too; else those of the index are believed
+            where the index is what was released, and each byte is read once.
 
     Raises:
         InputError: there is no such folder, or no manifest with such a clip.
@@ -98,9 +116,10 @@ def audit(folder: Path, clip_id: str | None = None, progress: StartStage | None 
     seen: set[str] = set()
     advance = progress("audit", len(tars)) if progress else lambda _: None
     for tar in tars:
-        findings += _check_shard(release, tar, seen)
+        findings += _check_shard(release, tar, seen, deep=deep)
         advance(1)
-    findings += _check_rows(rows, seen, _names_of_checks(release))
+    here = [row for row in rows if not release.leaves_out(f"{DATA}/{row.shard}")]
+    findings += _check_rows(here, seen, _names_of_checks(release))
     return Audit(
         name=release_name(release.statement) if release.statement else "",
         digest=hash_file(folder / SUMS) if SUMS in plain else "",
@@ -130,6 +149,7 @@ def _read_release(folder: Path, files: Collection[str], findings: list[Finding])
         read(SUMS, "changed_file", read_sums, folder),
         read(PROVENANCE, "changed_provenance", read_statement, folder),
         {row.clip_id: row for row in rows},
+        read(ORIGIN, "extra_file", read_origin, folder) or None,
     )
 
 
@@ -144,11 +164,13 @@ def _check_listing(release: _Release) -> Iterator[Finding]:
         "every release": _REQUIRED,
     }
     for name in sorted(set().union(*named.values()) - set(release.files)):
+        if release.leaves_out(name):
+            continue
         who = ", ".join(record for record, names in named.items() if name in names)
         yield Finding("missing_file", "", name, f"named by {who}")
     for name in release.files:
         is_subject = name == MANIFEST or name.startswith(f"{DATA}/")
-        if release.sums and name not in release.sums and name != SUMS:
+        if release.sums and name not in release.sums and name not in UNSUMMED:
             yield Finding("extra_file", "", name, f"{SUMS} does not name it")
         elif release.statement and is_subject and name not in release.subjects:
             kind, file = (
@@ -205,23 +227,30 @@ def _short(sha256: str) -> str:
     return f"{sha256[:16]}…"
 
 
-def _check_shard(release: _Release, tar: str, seen: set[str]) -> Iterator[Finding]:
-    """Check a tar, its index and all its samples; adds the clips that are in it to ``seen``."""
+def _check_shard(release: _Release, tar: str, seen: set[str], *, deep: bool) -> Iterator[Finding]:
+    """Check a tar, its index and all its samples; adds the clips that are in it to ``seen``.
+
+    No more is read than clips of the manifest can have parts: a tar of millions is a finding.
+    """
     shard, index_name = release.folder / tar, index_path(Path(tar)).as_posix()
     index, faults = None, []
+    num_clips = sum(f"{DATA}/{row.shard}" == tar for row in release.rows.values())
+    max_parts = _MAX_PARTS * max(num_clips, _MIN_CLIPS)
     if index_name in release.files:
         faults = list(_check_file(release, index_name))
         try:
-            index = read_safe_index(shard)
+            index = read_safe_index(shard, max_parts)
         except InputError as error:
             faults.append(Finding("changed_shard", "", index_name, str(error)))
     faults += _check_file(release, tar, index.sha256 if index and not faults else "")
     parts: list[Part] = []
     try:
-        parts.extend(read_parts(shard))
+        parts.extend(islice(read_parts(shard), max_parts + 1) if deep or not index else index.parts)
     except Exception as error:  # noqa: BLE001 - a hostile tar finds many ways to fail: each is a finding
         faults.append(Finding("changed_shard", "", tar, str(error) or type(error).__name__))
         parts = list(hash_parts(shard, index.parts)) if index else parts
+    if len(parts) > max_parts:
+        faults.append(Finding("changed_shard", "", tar, "it holds more than the manifest has"))
     faults += [Finding("changed_shard", key, tar, what) for key, what in find_damage(shard, parts)]
     if index and not faults and (index.size, index.parts) != (shard.stat().st_size, tuple(parts)):
         faults.append(Finding("changed_shard", "", index_name, "it does not describe its tar"))

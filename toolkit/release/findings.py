@@ -19,6 +19,8 @@ KINDS = {
     "changed_file": "another file is not what was released",
     "missing_file": "a file of the release is not there",
     "extra_file": "something that is no part of the release",
+    "wrong_version": "its files do not say that it is the version that was asked for",
+    "wrong_signature": "it is not signed by the key that was given",
     "changed_source": "a source file is not the one that a clip was made from",
     "changed_rebuild": "a clip made again from its source is another one",
 }

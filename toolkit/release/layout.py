@@ -16,6 +16,8 @@ from toolkit.shards import Part, ShardError, ShardIndex, index_path, read_index,
 _BLOCK = tarfile.BLOCKSIZE
 _MODE = 0o644
 _CHUNK_BYTES = 1 << 20
+_MAX_PART_BYTES = 1024
+"""Of a part in an index."""
 
 
 def read_parts(shard: Path) -> Iterator[Part]:
@@ -33,12 +35,19 @@ def read_parts(shard: Path) -> Iterator[Part]:
             end = _end_of(part)
 
 
-def read_safe_index(shard: Path) -> ShardIndex:
+def read_safe_index(shard: Path, max_parts: int) -> ShardIndex:
     """Return the index of a shard, with nothing in it that leads out of the tar.
 
+    Args:
+        shard: the tar.
+        max_parts: that it can have; an index that is larger than they need is not read.
+
     Raises:
-        ShardError: it is missing, no index, or leads out of the tar.
+        ShardError: it is missing, too large, no index, or leads out of the tar.
     """
+    path = index_path(shard)
+    if path.is_file() and path.stat().st_size > _MAX_PART_BYTES * (max_parts + 1):
+        raise ShardError(f"{path} is larger than the index of {max_parts} parts can be")
     try:
         index = read_index(shard)
     except RecursionError as error:

@@ -8,7 +8,10 @@ from pathlib import Path, PurePosixPath
 from toolkit.errors import InputError
 from toolkit.files import check_source, write_output
 
-SUMS = "SHA256SUMS"
+SUMS, SIGNATURE, ORIGIN = "SHA256SUMS", "release.sig", "download.json"
+UNSUMMED = frozenset({SUMS, SIGNATURE, ORIGIN})
+"""What SHA256SUMS does not name: itself, its signature, and where a folder was downloaded from."""
+
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -62,7 +65,7 @@ def hash_file(path: Path) -> str:
 
 
 def write_sums(folder: Path) -> dict[str, str]:
-    """Write SHA256SUMS of every other file in ``folder``, sorted by path, and return them.
+    """Write SHA256SUMS of every file in ``folder`` but UNSUMMED, sorted by path, and return them.
 
     Raises:
         InputError: the folder holds what a release must not: a link, a device, a hidden file.
@@ -70,7 +73,7 @@ def write_sums(folder: Path) -> dict[str, str]:
     plain, strange = list_files(folder)
     for name, what in strange.items():
         raise InputError(f"{folder}: {name} is {what}, which no release may hold: remove it")
-    sums = {name: hash_file(folder / name) for name in plain if name != SUMS}
+    sums = {name: hash_file(folder / name) for name in plain if name not in UNSUMMED}
     with write_output(folder / SUMS) as partial:
         lines = (f"{sha256}  {name}\n" for name, sha256 in sums.items())
         partial.write_text("".join(lines), encoding="utf-8")
@@ -101,7 +104,8 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    return str(path) == name and not path.is_absolute() and ".." not in path.parts
+    is_hidden = any(part.startswith(".") for part in path.parts)  # ".." too
+    return str(path) == name and not path.is_absolute() and not is_hidden
 
 
 def as_text(name: str) -> str:
