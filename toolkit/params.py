@@ -29,6 +29,7 @@ def _check_even(side: int) -> int:
 
 LocalPath = Annotated[PurePosixPath, AfterValidator(_check_local)]
 Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_check_even)]
+VersionNumber = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
 ReleaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
 
@@ -99,11 +100,13 @@ class Release(_Values):
         body: the body backend; None: nobody is drawn.
         pixels: whether clips are packed at all. A release whose scene is the source shows the
             people filmed: it is a list of clips unless this is asked for.
+        version: X.Y.Z, which the release says of itself (``toolkit.versions``).
     """
 
     scene: Literal["empty", "source"]
     body: str | None
     pixels: bool
+    version: VersionNumber = "1.0.0"
 
     @property
     def shows_people(self) -> bool:

@@ -24,6 +24,7 @@ from pyarrow import parquet
 from scmrepo.exceptions import SCMError
 
 from toolkit.errors import InputError
+from toolkit.release.croissant import CROISSANT, read_version
 from toolkit.versions import (
     Clip,
     Difference,
@@ -221,12 +222,13 @@ class Registry:
 
         Raises:
             InputError: what lies here is not what the commit says, or the number does not say
-                what changed since the last version.
+                what changed since the last version, or the release says another one of itself.
         """
         wanted = parse_number(number)
         release = self.find_release(name)
         self._check_clean(name)
         self._check_number(release, wanted)
+        self._check_own_version(release, number)
         with _one_line_errors():
             gto.register(str(self.root), name, "HEAD", version=number)
         del self.releases
@@ -273,6 +275,19 @@ class Registry:
             difference = self.compare(name, last.tag, "HEAD")
             why = f"of the clips, since {last.tag}: {difference.summary}"
             check_step(last.number, wanted, difference.step, why)
+
+    def _check_own_version(self, release: Release, number: str) -> None:
+        """Refuse another number than the release has in its croissant.json, if it has one."""
+        folder = self.root / release.path
+        if not (folder / CROISSANT).exists():
+            return
+        own = read_version(folder)
+        if f"v{own}" != number:
+            raise InputError(
+                f"{release.name}: {release.path}/{CROISSANT} says version {own}, not {number[1:]}: "
+                f"set releases.{release.name}.version in params.yaml to {number[1:]}, run "
+                f"dvc repro and commit dvc.lock, or register v{own}"
+            )
 
     def _read_clips(self, name: str, commit: str) -> dict[str, Clip]:
         """Return the manifest of a release at a commit, by clip."""
