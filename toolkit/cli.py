@@ -22,6 +22,7 @@ from toolkit.kinetics import cli as kinetics_cli
 from toolkit.knexus import cli as knexus_cli
 from toolkit.privacy import cli as privacy_cli
 from toolkit.release import cli as release_cli
+from toolkit.release import hub_cli
 from toolkit.review import cli as review_cli
 from toolkit.splits import cli as splits_cli
 from toolkit.stages import cli as stages_cli
@@ -154,6 +155,11 @@ def doctor(
 
 
 app.command()(release_cli.audit)
+app.command()(hub_cli.verify)
+app.command()(hub_cli.download)
+app.command()(hub_cli.publish)
+app.command()(hub_cli.withdraw)
+app.add_typer(hub_cli.app, name="release")
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

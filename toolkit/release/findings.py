@@ -53,6 +53,7 @@ class Audit:
         rows: clips that were checked: all of the manifest, or the one asked for.
         counts: of the whole manifest (``toolkit.manifest.count_clips``).
         num_shards: that were read.
+        has_version, has_signature: whether the version and the signature were looked at.
         has_sources: whether source files were compared.
         num_rebuilt: clips that were made again from their source.
         findings: sorted by kind, clip and file.
@@ -64,6 +65,8 @@ class Audit:
     counts: Mapping[str, int]
     num_shards: int
     findings: tuple[Finding, ...]
+    has_version: bool = False
+    has_signature: bool = False
     has_sources: bool = False
     num_rebuilt: int = 0
 
