@@ -332,7 +332,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.path(repo).exists():
             return 409, url
         self.hub.create(repo)
-        (self.hub.path(repo) / ".git/private").write_text(str(wanted.get("private")))
+        (self.hub.path(repo) / ".git/private").write_text(str(wanted.get("visibility")))
         return 200, url
 
     def check_card(self, _body: bytes) -> tuple[int, object]:
