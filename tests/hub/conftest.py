@@ -151,6 +151,8 @@ def write_release(
             samples = {
                 clip_id: told for clip_id, told in samples.items() if clip_id not in leave_out
             }
+            if not samples:
+                continue
             made = [_make_sample(clip_id, clip, *told) for clip_id, told in samples.items()]
             write_shard(folder / "data" / name, made)
             rows += [_make_row(sample, *samples[sample.key], name) for sample in made]
@@ -207,7 +209,16 @@ def git(folder: Path, *words: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def _registered(tmp_path_factory, root: Path, clip: bytes) -> Path:
+def made(tmp_path_factory, clip: bytes) -> Path:
+    """Version 1.0.0 of a release, not to be changed."""
+    folder = tmp_path_factory.mktemp("made") / NAME
+    write_release(folder, clip)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registered(tmp_path_factory, root: Path, clip: bytes) -> Path:
+    """A project with version 1.0.0 of its release, not to be changed."""
     project = tmp_path_factory.mktemp("registered") / "project"
     start(Box(project), project, str(project.parent / "store"))  # type: ignore[arg-type]
     gate = f"data/{NAME}/validation.json"
@@ -232,9 +243,9 @@ def _registered(tmp_path_factory, root: Path, clip: bytes) -> Path:
 
 
 @pytest.fixture
-def project(_registered: Path, tmp_path: Path) -> Path:
+def project(registered: Path, tmp_path: Path) -> Path:
     """A project with version 1.0.0 of its release, registered, for one test to change."""
-    return Path(shutil.copytree(_registered, tmp_path / "project", symlinks=True))
+    return Path(shutil.copytree(registered, tmp_path / "project", symlinks=True))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,6 +27,9 @@ def test_there_and_back(hub: Hub, repo: str, project: Path, m2m: M2m, tmp_path: 
         "HF_ENDPOINT": hub.endpoint,
         "HF_HUB_DISABLE_XET": "1",
         "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+        "USE_TORCH": "0",
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }
     words = ["download", f"{repo}@v1.0.0", "--to", "got", "--public-key", public]

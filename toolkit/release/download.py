@@ -138,8 +138,8 @@ def download(
         make_folder(place)
         plan = _plan(api, wanted, version, commit, place)
         _tell_plan(plan, tell)
-        _check_space(plan, place)
         _remove_others(place, plan.sizes)
+        _check_space(plan, place)
         _fetch(api, plan.origin, plan.sizes, place)
     _check(place, wanted, plan, progress)
     place.rename(out)
@@ -274,10 +274,11 @@ def _check_space(plan: _Plan, place: Path) -> None:
 
 
 def _remove_others(place: Path, wanted: Collection[str]) -> None:
-    """Remove what an earlier run fetched for another part of the release."""
+    """Remove what an earlier run fetched for another part of the release, or did not finish."""
     for path in place.rglob("*"):
         name = path.relative_to(place)
-        if path.is_file() and name.parts[0] != _CLIENT_FILES and name.as_posix() not in wanted:
+        is_left = name.parts[0] != _CLIENT_FILES or path.suffix == ".incomplete"
+        if path.is_file() and is_left and name.as_posix() not in wanted:
             path.unlink()
 
 

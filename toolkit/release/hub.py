@@ -20,7 +20,6 @@ from toolkit.versions import Number, is_number, parse_number
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.hf_api import RepoFile
 
 REPO_TYPE, MAIN = "dataset", "main"
@@ -122,15 +121,12 @@ def one_line_errors(repo: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise InputError(f"{repo!a} is no name of a repository: ORG/NAME") from error
-    except LocalEntryNotFoundError as error:
-        cause = error.__cause__
-        if isinstance(cause, HfHubHTTPError):
-            raise HubError(_explain(repo, cause)) from error
-        raise HubError(_unreachable(repo, cause or error)) from error
-    except HfHubHTTPError as error:
+    except (HfHubHTTPError, httpx2.HTTPError, ConnectionError) as error:
         raise HubError(_explain(repo, error)) from error
-    except (httpx2.HTTPError, ConnectionError) as error:
-        raise HubError(_unreachable(repo, error)) from error
+    except (LocalEntryNotFoundError, RuntimeError) as error:  # what went wrong is its cause
+        if not isinstance(error.__cause__, HfHubHTTPError | httpx2.HTTPError | ConnectionError):
+            raise
+        raise HubError(_explain(repo, error.__cause__)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
@@ -139,7 +135,14 @@ def one_line_errors(repo: str) -> Iterator[None]:
         raise HubError(f"{repo}: {' '.join(str(error).split())}") from error
 
 
-def _explain(repo: str, error: "HfHubHTTPError") -> str:
+def _explain(repo: str, error: BaseException) -> str:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if not isinstance(error, HfHubHTTPError):
+        return (
+            f"{repo}: the Hub cannot be reached ({type(error).__name__}): run the same command "
+            "again, it goes on where it stopped"
+        )
     status = error.response.status_code
     if status in (401, 403, 404):
         return (
@@ -154,10 +157,3 @@ def _explain(repo: str, error: "HfHubHTTPError") -> str:
         return f"{repo}: the Hub cannot answer now ({status}): run the same command again {when}"
     message = " ".join((error.server_message or "").split())
     return f"{repo}: the Hub refused ({status} {message})"
-
-
-def _unreachable(repo: str, error: BaseException) -> str:
-    return (
-        f"{repo}: the Hub cannot be reached ({type(error).__name__}): run the same command again, "
-        "it goes on where it stopped"
-    )
