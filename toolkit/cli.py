@@ -154,6 +154,8 @@ def doctor(
 
 
 app.command()(release_cli.audit)
+app.command()(release_cli.licences)
+app.add_typer(release_cli.app, name="release")
 
 
 def parse_size(text: str) -> tuple[int, int] | None:
