@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit import __version__
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, InputError
 from toolkit.licences import Component, Licence, describe, find_licence, solve
 from toolkit.manifest import QUARANTINED, RELEASED, ManifestRow, count_clips
 from toolkit.params import Release
@@ -35,6 +35,7 @@ _SCENES = {
     "empty": "the scene without the people who were in it",
     "source": "the scene as it was filmed, **with the people in it**",
 }
+_SPLIT = re.compile(r"\w+(\.\w+)*", re.ASCII)
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
 
@@ -100,8 +101,16 @@ def make_pages(contents: Contents, cards: Path) -> dict[str, str]:
 
     Raises:
         ConfigError: a template is missing or wrong.
+        InputError: a split has a name that the Hub would not take.
     """
     import jinja2
+
+    for split in contents.splits:
+        if not _SPLIT.fullmatch(split):
+            raise InputError(
+                f"split {split!a} of {contents.name} would be no split on the Hub: rename it to "
+                "letters, digits and _"
+            )
 
     environment = jinja2.Environment(  # noqa: S701 - Markdown, and _plain escapes what is not ours
         loader=jinja2.FileSystemLoader(cards),
