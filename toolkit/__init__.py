@@ -16,7 +16,11 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever has that name
     """Load what reads releases only when it is asked for."""
     if name == "load_release":
-        from toolkit.release.read import load_release
-
+        try:
+            from toolkit.release.read import load_release
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"reading a release needs {error.name}: pip install 'm2m-toolkit[read]'"
+            ) from error
         return load_release
     raise AttributeError(f"module 'toolkit' has no attribute {name!r}")

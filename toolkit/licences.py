@@ -4,6 +4,7 @@ Which part is under which terms, and what these allow, is data: ``licences.yaml`
 ``models.yaml`` for weights. This reads licences as engineers do; it is no legal advice.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -75,6 +76,12 @@ class Answer:
 def _load() -> dict[str, Any]:
     data: dict[str, Any] = yaml.safe_load((files("toolkit") / "licences.yaml").read_text("utf-8"))
     return data
+
+
+def digest_terms() -> str:
+    """Return the sha256 of all that says under which terms anything is."""
+    texts = [(files("toolkit") / name).read_bytes() for name in ("licences.yaml", "models.yaml")]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def find_licence(name: str, of: str) -> Licence:

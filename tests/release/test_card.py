@@ -163,7 +163,7 @@ def test_the_front_matter_is_what_the_hub_reads(described: Project) -> None:
 
 
 def test_what_a_source_names_means_nothing_to_a_browser() -> None:
-    """A reason with markup is shown as it is, a label stays inside its quotes, a split is refused."""
+    """A reason with markup is shown as it is, a label stays in its quotes, a split is refused."""
     rows = [make_row("a", status="quarantined", reason="`<script>`")]
     card = make_card("some", VIDEOS, rows, ["<script>alert(1)</script>\n---\nlicense: mit"])
     _, front, text = re.split(r"^---$", card, maxsplit=2, flags=re.MULTILINE)

@@ -162,8 +162,8 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
     _, parquet = import_pyarrow()
     columns = ["clip_id", "label", "cls", "split", "status", "shard", "sample_sha256", "fps"]
     try:
-        rows = parquet.read_table(path, columns=columns).to_pylist()
-    except (OSError, ValueError) as error:  # pyarrow's errors are of both kinds
+        rows = parquet.ParquetFile(path).read().select(columns).to_pylist()
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are of these kinds
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} cannot be read ({reason}): fetch the release again") from error
     released = [row for row in rows if row["status"] == RELEASED]
