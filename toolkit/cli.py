@@ -155,11 +155,13 @@ def doctor(
 
 
 app.command()(release_cli.audit)
+app.command()(release_cli.licences)
 app.command()(hub_cli.verify)
 app.command()(hub_cli.download)
 app.command()(hub_cli.publish)
 app.command()(hub_cli.withdraw)
-app.add_typer(hub_cli.app, name="release")
+release_cli.app.command("signing-key")(hub_cli.make_signing_key)
+app.add_typer(release_cli.app, name="release")
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

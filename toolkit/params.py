@@ -30,6 +30,7 @@ def _check_even(side: int) -> int:
 LocalPath = Annotated[PurePosixPath, AfterValidator(_check_local)]
 Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_check_even)]
 VersionNumber = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 ReleaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
 
@@ -44,10 +45,13 @@ class Source(_Values):
         path: a folder of clips or of tars; not a place outside the project.
         annotations: a folder in it, of tables as Kinetics has them (CSV); None: every file
             LABEL/CLIP is a clip.
+        name: whose clips they are, by a file of ``dataset_cards/sources``; a release without it is
+            not described.
     """
 
     path: LocalPath
     annotations: LocalPath | None = None
+    name: SourceName | None = None
 
 
 class Classes(_Values):

@@ -11,8 +11,6 @@ from toolkit.release.cli import EXIT_FINDINGS
 if TYPE_CHECKING:
     from toolkit.release.findings import Audit
 
-app = typer.Typer(no_args_is_help=True, help="Keys of releases.")
-
 Repo = Annotated[str, typer.Argument(metavar="REPO", help="ORG/NAME on the Hub.")]
 PrivateKey = Annotated[
     Path | None,
@@ -24,7 +22,6 @@ PublicKey = Annotated[
 ]
 
 
-@app.command("signing-key")
 def make_signing_key(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes.")],
 ) -> None:
@@ -34,11 +31,6 @@ def make_signing_key(
     public = make_signing_key(file)
     typer.echo(f"{file} signs: keep it to yourself, and keep a copy")
     typer.echo(f"{public} checks: give it to others, not only by the release itself")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``signing-key`` a command of a group, though it is the only one."""
 
 
 def publish(

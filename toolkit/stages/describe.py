@@ -4,16 +4,19 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit import models
 from toolkit.errors import ToolkitError
 from toolkit.files import write_output
-from toolkit.manifest import count_clips, read_manifest
+from toolkit.licences import Component, check_licence, list_components
+from toolkit.manifest import ManifestRow, count_clips, read_manifest
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
-from toolkit.release.card import make_card
+from toolkit.release.card import Contents, make_pages
 from toolkit.release.croissant import write_croissant
+from toolkit.release.facts import read_facts
 from toolkit.release.provenance import MANIFEST, Dependency, make_statement, write_statement
 from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.release.sums import hash_file, write_sums
@@ -27,10 +30,11 @@ from toolkit.stages.rows import tell_again
 
 
 def describe(project: Project, _start_stage: StartStage, release: str) -> None:
-    """Put a release together: what was packed, its card, its provenance, and SHA256SUMS.
+    """Put a release together: what was packed, its pages, its provenance, and SHA256SUMS.
 
     Raises:
         ToolkitError: there is no key, or what lies in ``work/`` is not what was packed last.
+        ConfigError: facts are missing, or a part of the release does not bear its licence.
     """
     pseudonyms = Pseudonyms.from_file(project.key_file)
     packed, folder = project.work(f"{release}/{PACKAGE}"), project.release(release)
@@ -38,9 +42,11 @@ def describe(project: Project, _start_stage: StartStage, release: str) -> None:
         raise ToolkitError(
             f"{packed} is not what {PACKAGE} made: {tell_again(f'{release}/{PACKAGE}')}"
         )
+    rows = read_manifest(packed / MANIFEST)
+    contents = _gather(project, release, rows)
+    pages = make_pages(contents, project.cards)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(packed, folder, ignore=shutil.ignore_patterns(f"*{KEY}"))
-    rows = read_manifest(folder / MANIFEST)
     params = project.params.model_dump(mode="json", exclude={"run", "ids", "source", "releases"})
     params["release"] = project.find_release(release).model_dump(mode="json")
     config_hashes = {
@@ -53,12 +59,40 @@ def describe(project: Project, _start_stage: StartStage, release: str) -> None:
     counts = count_clips(rows)
     statement = make_statement(folder, release, params, config_hashes, dependencies, counts)
     write_statement(statement, folder)
-    review = find_report(project.reviews, release, rows)
-    card = make_card(release, project.find_release(release), rows, read_classes(project), review)
-    with write_output(folder / "README.md") as partial:
-        partial.write_text(card, "utf-8")
-    write_croissant(folder, release, project.find_release(release).version)
+    for page, text in pages.items():
+        with write_output(folder / page) as partial:
+            partial.write_text(text, "utf-8")
+    write_croissant(folder, contents)
     write_sums(folder)
+
+
+def _gather(project: Project, release: str, rows: Sequence[ManifestRow]) -> Contents:
+    """Return what the pages of a release tell.
+
+    Raises:
+        ConfigError: facts are missing, or a part of the release does not bear its licence.
+    """
+    wanted = project.find_release(release)
+    facts = read_facts(project.cards, release, project.params.source.name)
+    source = facts.source
+    components = [
+        *(Component(part.name, part.kind, part.licence, part.bodies) for part in facts.components),
+        Component(source.name, "annotations", source.annotations),
+    ]
+    if wanted.pixels:
+        videos = Component(f"videos of {source.name}", "videos", source.videos)
+        components = list_components(project.params.profile, wanted.body, [*components, videos])
+    subject = "rendered video" if wanted.pixels else "labels and lists"
+    return Contents(
+        release,
+        wanted,
+        facts,
+        rows,
+        read_classes(project),
+        components,
+        check_licence(facts.licence, components, subject),
+        find_report(project.reviews, release, rows),
+    )
 
 
 def _find_dependencies(project: Project, release: str, pseudonyms: Pseudonyms) -> list[Dependency]:
