@@ -16,6 +16,8 @@ import pytest
 from tests.hub.conftest import M2m, write_release
 from tests.hub.server import Fault, Hub
 from tests.registry_box import assert_same_tree
+from toolkit import load_release
+from toolkit.errors import InputError
 from toolkit.release.sign import make_signing_key, sign_file
 from toolkit.release.sums import hash_file
 
@@ -283,6 +285,22 @@ def test_a_list_of_withdrawn_versions_must_be_signed_like_the_rest(
     assert "v1.0.0 was withdrawn ( [31mbecause)" in said
     words = ["download", f"{repo}@v1.0.0", "--public-key", str(public)]
     assert "withdrawn.json is not signed" in m2m(*words, cwd=tmp_path, code=2)
+
+
+def test_load_release_downloads_what_it_does_not_have(
+    hub: Hub, there: str, made: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """By name and version, once: the second time nobody is asked. A moving main is never read."""
+    monkeypatch.setenv("M2M_CACHE", str(tmp_path / "cache"))
+    clips = load_release(there, "1.0.0", "val", streaming=False)
+    assert [clip.label for clip in clips] == ["wave", "jump"]
+    assert clips[0].frames_THWC.shape == (4, 48, 64, 3)
+    num_requests = len(hub.requests)
+    assert len(load_release(there, "v1.0.0", "train", streaming=False)) == 5
+    assert len(hub.requests) == num_requests
+    assert_same_tree(made / "data", next((tmp_path / "cache/releases").iterdir()) / "data")
+    with pytest.raises(InputError, match="name one, or a release on the Hub and its version"):
+        load_release(there)
 
 
 def test_nothing_is_there(hub: Hub, repo: str, m2m: M2m, tmp_path: Path) -> None:

@@ -30,7 +30,13 @@ from toolkit.manifest import (
 from toolkit.progress import StartStage
 from toolkit.qa.checks import CRITICAL, load_limits
 from toolkit.release.findings import Audit, Finding, sort_findings
-from toolkit.release.layout import find_damage, hash_parts, read_parts, read_safe_index
+from toolkit.release.layout import (
+    count_max_parts,
+    find_damage,
+    hash_parts,
+    read_parts,
+    read_safe_index,
+)
 from toolkit.release.origin import Origin, read_origin
 from toolkit.release.provenance import (
     DATA,
@@ -48,8 +54,6 @@ from toolkit.shards import Part, index_path, sample_sha256
 
 CARD = "README.md"
 _REQUIRED = (CARD, MANIFEST, PROVENANCE, SUMS)
-_MAX_PARTS, _MIN_CLIPS = 16, 1000
-"""How many parts a clip can have; and clips a tar, though the manifest has fewer in it."""
 
 
 @dataclass(frozen=True)
@@ -235,11 +239,11 @@ def _check_shard(release: _Release, tar: str, seen: set[str], *, deep: bool) -> 
     shard, index_name = release.folder / tar, index_path(Path(tar)).as_posix()
     index, faults = None, []
     num_clips = sum(f"{DATA}/{row.shard}" == tar for row in release.rows.values())
-    max_parts = _MAX_PARTS * max(num_clips, _MIN_CLIPS)
+    max_parts = count_max_parts(num_clips)
     if index_name in release.files:
         faults = list(_check_file(release, index_name))
         try:
-            index = read_safe_index(shard, max_parts)
+            index = read_safe_index(shard, num_clips)
         except InputError as error:
             faults.append(Finding("changed_shard", "", index_name, str(error)))
     faults += _check_file(release, tar, index.sha256 if index and not faults else "")

@@ -21,6 +21,7 @@ import platformdirs
 from toolkit.errors import FREE_SPACE, InputError, ToolkitError
 from toolkit.files import check_source, make_folder, write_output
 from toolkit.manifest import RELEASED, ManifestRow, read_manifest
+from toolkit.models import cache_dir
 from toolkit.progress import StartStage
 from toolkit.release.findings import Audit
 from toolkit.release.hub import (
@@ -144,6 +145,24 @@ def download(
     _check(place, wanted, plan, progress)
     place.rename(out)
     return out
+
+
+def fetch_release(name: str, version: str) -> Path:
+    """Return the folder of a version among the cached ones; it is downloaded if it is not there.
+
+    Args:
+        name: NAME or ORG/NAME.
+        version: vX.Y.Z.
+
+    Raises:
+        InputError: as ``download``.
+    """
+    repo, number = find_repo(name), format_number(parse_number(version))
+    folder = cache_dir() / "releases" / f"{repo.replace('/', '--')}-{number}"
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        download(Wanted(repo, number), folder, lambda _: None)
+    return folder
 
 
 def _choose_version(api: "HfApi", wanted: Wanted, tell: Tell) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from toolkit.shards import Part, ShardError, ShardIndex, index_path, read_index,
 _BLOCK = tarfile.BLOCKSIZE
 _MODE = 0o644
 _CHUNK_BYTES = 1 << 20
-_MAX_PART_BYTES = 1024
-"""Of a part in an index."""
+_MAX_PARTS, _MAX_PART_BYTES, _MIN_CLIPS = 16, 1024, 1000
+"""Of a clip; of a part in an index; and clips that are always read of a tar."""
 
 
 def read_parts(shard: Path) -> Iterator[Part]:
@@ -35,19 +35,27 @@ def read_parts(shard: Path) -> Iterator[Part]:
             end = _end_of(part)
 
 
-def read_safe_index(shard: Path, max_parts: int) -> ShardIndex:
+def count_max_parts(num_clips: int) -> int:
+    """Return how many parts a tar may have, by the clips that the manifest has in it.
+
+    Where that is few, it may have more: then what is too much can be named clip by clip.
+    """
+    return _MAX_PARTS * max(num_clips, _MIN_CLIPS)
+
+
+def read_safe_index(shard: Path, num_clips: int) -> ShardIndex:
     """Return the index of a shard, with nothing in it that leads out of the tar.
 
     Args:
         shard: the tar.
-        max_parts: that it can have; an index that is larger than they need is not read.
+        num_clips: that the manifest has in it; a far larger index is not read.
 
     Raises:
         ShardError: it is missing, too large, no index, or leads out of the tar.
     """
     path = index_path(shard)
-    if path.is_file() and path.stat().st_size > _MAX_PART_BYTES * (max_parts + 1):
-        raise ShardError(f"{path} is larger than the index of {max_parts} parts can be")
+    if path.is_file() and path.stat().st_size > _MAX_PART_BYTES * count_max_parts(num_clips):
+        raise ShardError(f"{path} is too large for the index of {num_clips} clips")
     try:
         index = read_index(shard)
     except RecursionError as error:

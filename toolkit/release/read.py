@@ -7,6 +7,7 @@ is dealt out are clips, not shards. The index of each shard says where a clip be
 import io
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import RawValue
@@ -128,15 +129,17 @@ def load_release(
     """Open a split of a release.
 
     Args:
-        name_or_folder: the folder of a release.
-        version: X.Y.Z, which it must be; None: whichever it is.
+        name_or_folder: the folder of a release; or its name on the Hub, from where all of it is
+            downloaded once (``toolkit.release.download``).
+        version: X.Y.Z, which it must be; None: whichever the folder is.
         split: train, val, ...
         streaming: clips one after the other, each once an epoch over all workers and ranks
             (``ClipStream``); False: by number, for samplers of your own (``Clips``).
         seed: streamed clips are shuffled by this and the epoch; None: sorted by id.
 
     Raises:
-        InputError: it is no release, another version, or has no such split; or a shard is missing.
+        InputError: it is no release, another version, or has no such split; or a shard is missing,
+            or the Hub did not give it.
     """
     folder = _find_folder(name_or_folder, version)
     clips = Clips(folder, split)
@@ -147,13 +150,23 @@ def _find_folder(name_or_folder: str | Path, version: str | None) -> Path:
     """Return the folder of a release, if it is the version that is asked for."""
     folder = Path(name_or_folder)
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder of a release: fetch it, and name its folder")
+        folder = _fetch(str(name_or_folder), version)
     found = read_version(folder)
     if version is not None and found != version.removeprefix("v"):
         raise InputError(
             f"{folder} is version {found}, not {version.removeprefix('v')}: fetch that one"
         )
     return folder
+
+
+def _fetch(name: str, version: str | None) -> Path:
+    if version is None:
+        raise InputError(
+            f"{name} is no folder of a release: name one, or a release on the Hub and its version"
+        )
+    from toolkit.release.download import fetch_release
+
+    return fetch_release(name, f"v{version.removeprefix('v')}")
 
 
 def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
@@ -177,11 +190,11 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
 def _find_spans(folder: Path, rows: list[dict[str, Any]]) -> dict[str, tuple[str, int, int]]:
     """Return clip to its shard, and the bytes of it that its sample has, headers and all."""
     spans: dict[str, tuple[str, int, int]] = {}
-    for shard in sorted({row["shard"] for row in rows}):
+    for shard, num_clips in sorted(Counter(row["shard"] for row in rows).items()):
         path = folder / DATA / shard
         if Path(shard).name != shard or not path.is_file():
             raise InputError(f"{path} is missing: fetch the release again")
-        for part in read_safe_index(path).parts:
+        for part in read_safe_index(path, num_clips).parts:
             header, end = part.offset - tarfile.BLOCKSIZE, part.offset + part.size
             _, begin, last = spans.get(part.key, (shard, header, end))
             spans[part.key] = (shard, min(begin, header), max(last, end))
