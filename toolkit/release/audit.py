@@ -8,7 +8,6 @@ but has another digest (``Audit.digest``): compare that with what was announced.
 The folder comes from anywhere: no link in it is followed, and nothing is unpacked.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError
-from toolkit.kinetics.table import read_table
-from toolkit.kinetics.tree import SourceFile, list_source, open_content
 from toolkit.manifest import (
     RELEASED,
     STATUSES,
@@ -48,8 +45,7 @@ from toolkit.release.provenance import (
     statement_counts,
     subject_digests,
 )
-from toolkit.release.pseudonyms import Pseudonyms
-from toolkit.release.sums import ORIGIN, SUMS, UNSUMMED, hash_file, list_files, read_sums
+from toolkit.release.sums import ORIGIN, SUMS, UNSUMMED, Digests, list_files, read_sums
 from toolkit.shards import Part, index_path, sample_sha256
 
 CARD = "README.md"
@@ -66,6 +62,7 @@ class _Release:
     statement: Mapping[str, Any]
     rows: Mapping[str, ManifestRow]
     origin: Origin | None
+    digests: Digests
 
     def leaves_out(self, name: str) -> bool:
         """Whether a file of the release was not downloaded on purpose."""
@@ -101,9 +98,23 @@ def audit(
     Raises:
         InputError: there is no such folder, or no manifest with such a clip.
     """
+    with Digests(folder) as digests:
+        return _audit(folder, clip_id, progress, digests, deep=deep)
+
+
+def _audit(
+    folder: Path,
+    clip_id: str | None,
+    progress: StartStage | None,
+    digests: Digests,
+    *,
+    deep: bool,
+) -> Audit:
     plain, strange = list_files(folder)
+    if clip_id is None:
+        digests.start(plain)
     findings = [Finding("extra_file", "", name, what) for name, what in strange.items()]
-    release = _read_release(folder, plain, findings)
+    release = _read_release(folder, plain, findings, digests)
     if clip_id is not None and clip_id not in release.rows:
         raise InputError(
             f"{folder}: it has no manifest with a clip {clip_id}: name a published id, or audit all"
@@ -126,7 +137,7 @@ def audit(
     findings += _check_rows(here, seen, _names_of_checks(release))
     return Audit(
         name=release_name(release.statement) if release.statement else "",
-        digest=hash_file(folder / SUMS) if SUMS in plain else "",
+        digest=digests[SUMS] if SUMS in plain else "",
         rows=rows,
         counts=count_clips(release.rows.values()),
         num_shards=len(tars),
@@ -134,7 +145,9 @@ def audit(
     )
 
 
-def _read_release(folder: Path, files: Collection[str], findings: list[Finding]) -> _Release:
+def _read_release(
+    folder: Path, files: Collection[str], findings: list[Finding], digests: Digests
+) -> _Release:
     def read(name: str, kind: str, reader: Callable[[Path], Any], path: Path) -> Any:  # noqa: ANN401
         if name in files:  # else the listing tells
             try:
@@ -154,6 +167,7 @@ def _read_release(folder: Path, files: Collection[str], findings: list[Finding])
         read(PROVENANCE, "changed_provenance", read_statement, folder),
         {row.clip_id: row for row in rows},
         read(ORIGIN, "extra_file", read_origin, folder) or None,
+        digests,
     )
 
 
@@ -210,7 +224,7 @@ def _check_file(release: _Release, name: str, index_says: str = "") -> Iterator[
         PROVENANCE: release.subjects.get(name),
         "its index": index_says,
     }
-    actual = hash_file(release.folder / name)
+    actual = release.digests[name]
     wrong = {who: sha256 for who, sha256 in records.items() if sha256 and sha256 != actual}
     if not wrong:
         return
@@ -323,67 +337,3 @@ def _fails(check: CheckValue) -> bool:
     """Whether a clip must not be released for it, by the severities that the toolkit has."""
     limit = load_limits().get(check.name)
     return replace(check, severity=limit.severity if limit else CRITICAL).blocks
-
-
-def audit_sources(
-    folder: Path,
-    sources: Path,
-    root: Path,
-    pseudonyms: Pseudonyms,
-    clip_id: str | None = None,
-    progress: StartStage | None = None,
-) -> list[Finding]:
-    """Compare the source files of released clips with the digests that the manifest has of them.
-
-    A finding names a row of ``sources``, not the file: else it would lead from a published id to
-    its source.
-
-    Args:
-        folder: of the release.
-        sources: the table of the sources (``toolkit.kinetics.table``).
-        root: the folder or tar that the table's paths are relative to.
-        pseudonyms: with the key of the release.
-        clip_id: published id of the only clip to look at; None for all.
-        progress: told of each clip.
-
-    Raises:
-        InputError: manifest, table or root cannot be read.
-    """
-    rows = [row for row in read_manifest(folder / MANIFEST) if row.status == RELEASED]
-    rows = [row for row in rows if clip_id in (None, row.clip_id)]
-    source = list_source(root)
-    files = {(file.path, file.member): file for file in source.files}
-    places = defaultdict(list)
-    for number, entry in enumerate(read_table(sources)):
-        if entry.clip_id and entry.path:
-            file = files.get((entry.path, entry.member))
-            places[pseudonyms.publish(entry.clip_id)].append((number, file))
-    findings = []
-    advance = progress("sources", len(rows)) if progress else lambda _: None
-    for row in rows:
-        faults = {
-            number: _compare_source(source.root, file, row.source_digest, pseudonyms)
-            for number, file in places[row.clip_id]
-        }
-        if all(faults.values()):
-            detail = "; ".join(f"row {number}: {fault}" for number, fault in faults.items())
-            detail = detail or "no row of the table has this clip and a file"
-            findings.append(Finding("changed_source", row.clip_id, sources.name, detail))
-        advance(1)
-    return findings
-
-
-def _compare_source(
-    root: Path, file: SourceFile | None, digest: str, pseudonyms: Pseudonyms
-) -> str:
-    """Return what is wrong with a source file; empty if nothing is."""
-    if file is None:
-        return "its file is not there"
-    if file.problem:
-        return f"its file is {file.problem}"
-    try:
-        with open_content(root, file) as content:
-            sha256 = hash_file(content)
-    except (InputError, OSError) as error:
-        return f"its file cannot be read ({type(error).__name__})"
-    return "" if pseudonyms.digest(sha256) == digest else "its file has other content"

@@ -146,7 +146,7 @@ def _audit_sources(
     start_stage: "StartStage",
 ) -> "Audit":
     """Add what the source files of the clips tell."""
-    from toolkit.release.audit import audit_sources
+    from toolkit.release.audit_sources import audit_sources
     from toolkit.release.findings import sort_findings
 
     table, root = project.sources_table, project.source

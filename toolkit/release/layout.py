@@ -16,6 +16,17 @@ from toolkit.shards import Part, ShardError, ShardIndex, index_path, read_index,
 _BLOCK = tarfile.BLOCKSIZE
 _MODE = 0o644
 _CHUNK_BYTES = 1 << 20
+_SIZE_AT, _SUM_AT = 124, 148
+
+
+def _make_empty_header() -> bytes:
+    member = tarfile.TarInfo("")
+    member.mode = _MODE
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+_EMPTY = _make_empty_header()
+_EMPTY_SUM = int(_EMPTY[_SUM_AT : _SUM_AT + 6], 8) - 11 * ord("0")  # without a size
 _MAX_PARTS, _MAX_PART_BYTES, _MIN_CLIPS = 16, 1024, 1000
 """Of a clip; of a part in an index; and clips that are always read of a tar."""
 
@@ -68,6 +79,7 @@ def read_safe_index(shard: Path, num_clips: int) -> ShardIndex:
         sizes_are_numbers = type(part.offset) is int and type(part.size) is int
         if (
             not (names_are_text and sizes_are_numbers and is_clip_id(part.key))
+            or not part.extension.isascii()
             or min(part.offset - _BLOCK, part.size) < 0
             or part.offset + part.size > size
         ):
@@ -113,6 +125,8 @@ def _end_of(part: Part) -> int:
 
 
 def _make_header(part: Part) -> bytes:
-    member = tarfile.TarInfo(f"{part.key}.{part.extension}")
-    member.size, member.mode = part.size, _MODE
-    return member.tobuf(tarfile.USTAR_FORMAT)
+    """Return what tarfile writes before a part: name, size and sum in an else empty header."""
+    name, size = f"{part.key}.{part.extension}".encode(), f"{part.size:011o}".encode()
+    total = _EMPTY_SUM + sum(name) + sum(size)
+    filled = name.ljust(_SIZE_AT, b"\0")[:100] + _EMPTY[100:_SIZE_AT] + size
+    return filled + _EMPTY[len(filled) : _SUM_AT] + f"{total:06o}".encode() + _EMPTY[_SUM_AT + 6 :]

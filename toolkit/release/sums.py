@@ -3,7 +3,10 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from toolkit.errors import InputError
 from toolkit.files import check_source, write_output
@@ -12,6 +15,7 @@ SUMS, SIGNATURE, ORIGIN = "SHA256SUMS", "release.sig", "download.json"
 UNSUMMED = frozenset({SUMS, SIGNATURE, ORIGIN})
 """What SHA256SUMS does not name: itself, its signature, and where a folder was downloaded from."""
 
+_NUM_READERS = 2
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -62,6 +66,34 @@ def hash_file(path: Path) -> str:
     """Return the sha256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Digests:
+    """The sha256 of files in a folder, computed on threads while something else is done.
+
+    Use it in a ``with``: at its end, what was not asked for is given up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(_NUM_READERS)
+        self._found: dict[str, Future[str]] = {}
+
+    def start(self, names: Iterable[str]) -> None:
+        """Begin with some files, in their order; then each is there when it is asked for."""
+        for name in names:
+            if name not in self._found:
+                self._found[name] = self._pool.submit(hash_file, self._folder / name)
+
+    def __getitem__(self, name: str) -> str:
+        self.start([name])
+        return self._found[name].result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
 
 def write_sums(folder: Path) -> dict[str, str]:
