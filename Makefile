@@ -35,7 +35,7 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): about 1.6 GB, two or three minutes.'
 	$(PIP_INSTALL) hatchling editables setuptools wheel
-	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,dev]'
+	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,hub,dev]'
 	$(PIP_INSTALL) --no-deps anny
 	@touch $@
 
