@@ -35,7 +35,7 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): about 1.6 GB, two or three minutes.'
 	$(PIP_INSTALL) hatchling editables setuptools wheel
-	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,dev]'
+	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,hub,dev]'
 	$(PIP_INSTALL) --no-deps anny
 	@touch $@
 
@@ -63,11 +63,10 @@ IN_PROJECT := cd $(PROJECT) && PATH="$(CURDIR)/$(BIN):$$PATH"
 ifeq ($(CLIP),)
 demo: models
 	@mkdir -p $(PROJECT)/keys $(PROJECT)/source
-	@cp -r dvc.yaml pipelines validation $(PROJECT)/ && cp params/tiny.yaml $(PROJECT)/params.yaml
+	@cp -r dvc.yaml pipelines validation dataset_cards $(PROJECT)/ && cp params/tiny.yaml $(PROJECT)/params.yaml
 	@test -d $(PROJECT)/.dvc || ($(IN_PROJECT) && git init --quiet && dvc init --quiet && \
 		dvc config core.analytics false && dvc config core.check_update false)
-	@test -s $(PROJECT)/keys/clip_ids.key || $(BIN)/python -c \
-		'import secrets; print(secrets.token_hex(32))' > $(PROJECT)/keys/clip_ids.key
+	@test -s $(PROJECT)/keys/clip_ids.key || $(BIN)/m2m release key $(PROJECT)/keys/clip_ids.key
 	$(BIN)/m2m actors generate $(PROJECT)/source --clips 4 --classes 2
 	$(IN_PROJECT) dvc repro
 	$(IN_PROJECT) m2m audit $(RELEASE) --project . --html audit.html

@@ -3,7 +3,7 @@
 import sys
 
 from toolkit.stages.cli import run_program
-from toolkit.stages.package import describe
+from toolkit.stages.describe import describe
 
 if __name__ == "__main__":
     run_program(describe, sys.argv[1])

@@ -192,6 +192,19 @@ def test_other_files_and_parameters_are_a_patch(box, repository):
     _registry("register", NAME, "v1.0.1", cwd=repository)
 
 
+def test_a_release_gets_the_version_that_it_says_of_itself(box, repository):
+    """Another number is refused by name, and nothing is tagged."""
+    write_release(repository / "made", FIRST)
+    (repository / "made/croissant.json").write_text('{"version": "1.0.1"}')
+    reproduce(repository)
+    box.git("commit", "-qam", "Build", cwd=repository)
+    said = _registry("register", NAME, "v1.1.0", cwd=repository, code=2)
+    assert f"{FOLDER}/croissant.json says version 1.0.1, not 1.1.0" in said
+    assert f"releases.{NAME}.version in params.yaml" in said
+    assert "v1.1.0" not in _registry("list", cwd=repository)
+    _registry("register", NAME, "v1.0.1", cwd=repository)
+
+
 def test_a_commit_has_one_version(repository):
     """The same commit is not registered again under another number."""
     assert "v1.0.0" in _registry("register", NAME, "v1.0.1", cwd=repository, code=2)

@@ -15,6 +15,7 @@ from toolkit.doctor import DEBIAN_PACKAGES
 
 HEAVY = {"torch", "cv2", "av", "onnxruntime", "ai_edge_litert", "pyrender", "anny", "scipy", "onnx"}
 HEAVY |= {"pyarrow", "dvc", "gto", "pydantic", "safetensors", "sklearn", "timm"}
+HEAVY |= {"huggingface_hub", "jinja2", "mlcroissant", "datasets"}
 FORBIDDEN_IMPORTS = {
     "toolkit": {"pipelines", "validation", "benchmarks"},
     "benchmarks": {"pipelines"},

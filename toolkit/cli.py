@@ -22,6 +22,7 @@ from toolkit.kinetics import cli as kinetics_cli
 from toolkit.knexus import cli as knexus_cli
 from toolkit.privacy import cli as privacy_cli
 from toolkit.release import cli as release_cli
+from toolkit.release import hub_cli
 from toolkit.review import cli as review_cli
 from toolkit.splits import cli as splits_cli
 from toolkit.stages import cli as stages_cli
@@ -154,6 +155,13 @@ def doctor(
 
 
 app.command()(release_cli.audit)
+app.command()(release_cli.licences)
+app.command()(hub_cli.verify)
+app.command()(hub_cli.download)
+app.command()(hub_cli.publish)
+app.command()(hub_cli.withdraw)
+release_cli.app.command("signing-key")(hub_cli.make_signing_key)
+app.add_typer(release_cli.app, name="release")
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

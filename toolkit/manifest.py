@@ -6,7 +6,7 @@ of what is private (``toolkit.release.pseudonyms``).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from math import isnan
@@ -139,16 +139,40 @@ def read_manifest(path: Path) -> list[ManifestRow]:
             f"{path}: its columns are not those of a manifest of this version: name the "
             "manifest.parquet of a release"
         )
-    return [_make_row(values) for batch in table.to_batches() for values in batch.to_pylist()]
+    return [row for batch in table.to_batches() for row in _make_rows(batch)]
 
 
-def _make_row(values: dict[str, Any]) -> ManifestRow:
-    checks = tuple(
-        CheckValue(**{**check, "worst_box": tuple(check["worst_box"])})
-        for check in values.pop("checks")
-    )
-    chain = tuple(ChainLink(**link) for link in values.pop("chain"))
-    return ManifestRow(**values, checks=checks, chain=chain)
+def _make_rows(batch: Any) -> Iterator[ManifestRow]:  # noqa: ANN401 - pyarrow has no types
+    """Yield rows, column by column: row by row would take longer than sha256 of their clips."""
+    kinds = {"checks": CheckValue, "chain": ChainLink}
+    columns = [
+        _list_structs(batch.column(field.name), kinds[field.name])
+        if field.name in kinds
+        else _list_values(batch.column(field.name))
+        for field in fields(ManifestRow)
+    ]
+    return map(ManifestRow, *columns)
+
+
+def _list_structs(column: Any, kind: type) -> list[Any]:  # noqa: ANN401 - pyarrow has no types
+    """Return a tuple of ``kind`` for each row of lists of structs."""
+    values = column.flatten()
+    structs = [kind(*cells) for cells in zip(*map(_list_values, values.flatten()), strict=True)]
+    return _cut(structs, column)
+
+
+def _list_values(column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow has no types
+    if hasattr(column, "offsets") and hasattr(column, "flatten"):
+        return _cut(_list_values(column.flatten()), column)
+    values: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return values
+
+
+def _cut(values: list[Any], column: Any) -> list[Any]:  # noqa: ANN401 - pyarrow has no types
+    """Return the values of each list of a column as a tuple."""
+    offsets = column.offsets.to_numpy().tolist()
+    first = offsets[0] if offsets else 0
+    return [tuple(values[begin - first : end - first]) for begin, end in pairwise(offsets)]
 
 
 def _make_schema(pa: Any) -> "pa.Schema":  # noqa: ANN401 - a module

@@ -29,6 +29,8 @@ def _check_even(side: int) -> int:
 
 LocalPath = Annotated[PurePosixPath, AfterValidator(_check_local)]
 Side = Annotated[int, Field(ge=32, le=4096), AfterValidator(_check_even)]
+VersionNumber = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$")]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 ReleaseName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
 
@@ -43,10 +45,13 @@ class Source(_Values):
         path: a folder of clips or of tars; not a place outside the project.
         annotations: a folder in it, of tables as Kinetics has them (CSV); None: every file
             LABEL/CLIP is a clip.
+        name: whose clips they are, by a file of ``dataset_cards/sources``; a release without it is
+            not described.
     """
 
     path: LocalPath
     annotations: LocalPath | None = None
+    name: SourceName | None = None
 
 
 class Classes(_Values):
@@ -99,11 +104,13 @@ class Release(_Values):
         body: the body backend; None: nobody is drawn.
         pixels: whether clips are packed at all. A release whose scene is the source shows the
             people filmed: it is a list of clips unless this is asked for.
+        version: X.Y.Z, which the release says of itself (``toolkit.versions``).
     """
 
     scene: Literal["empty", "source"]
     body: str | None
     pixels: bool
+    version: VersionNumber = "1.0.0"
 
     @property
     def shows_people(self) -> bool:

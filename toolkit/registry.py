@@ -24,6 +24,7 @@ from pyarrow import parquet
 from scmrepo.exceptions import SCMError
 
 from toolkit.errors import InputError
+from toolkit.release.croissant import CROISSANT, read_version
 from toolkit.versions import (
     Clip,
     Difference,
@@ -221,16 +222,63 @@ class Registry:
 
         Raises:
             InputError: what lies here is not what the commit says, or the number does not say
-                what changed since the last version.
+                what changed since the last version, or the release says another one of itself.
         """
         wanted = parse_number(number)
         release = self.find_release(name)
         self._check_clean(name)
         self._check_number(release, wanted)
+        self._check_own_version(release, number)
         with _one_line_errors():
             gto.register(str(self.root), name, "HEAD", version=number)
         del self.releases
         return self.find_version(name, number)
+
+    def read_md5(self, path: str, commit: str) -> str:
+        """Return what dvc.lock of a commit or tag says of an output; empty where nothing."""
+        with _one_line_errors(), self._repo.switch(commit):
+            place = self._repo.fs.join(self._repo.root_dir, path)
+            outs = [out for out in self._repo.index.outs if out.fs_path == place]
+            return str(outs[0].hash_info.value or "") if outs and outs[0].hash_info else ""
+
+    def read_withdrawn(self, name: str) -> dict[str, str]:
+        """Return which versions of a release are withdrawn, and the message of their tag."""
+        release = self.find_release(name)
+        reasons = {}
+        for version in release.versions:
+            if version.withdrawn or release.withdrawn:
+                tag = f"{version.tag}!" if version.withdrawn else f"{name}@deprecated"
+                told = _git(self.root, "tag", "--list", "--format=%(contents:subject)", tag)
+                reasons[format_number(version.number)] = told.stdout.strip()
+        return reasons
+
+    def assign_stage(self, version: Version, stage: str) -> bool:
+        """Say that a version is in a stage, by a tag of gto; returns whether it was not yet."""
+        number = format_number(version.number)
+        with _one_line_errors():
+            found = gto.find_versions_in_stage(str(self.root), version.name, stage)
+            if any(other.version == number for other in found or ()):
+                return False
+            gto.assign(str(self.root), version.name, stage, version=number)
+        return True
+
+    def check_content(self, name: str, commit: str) -> None:
+        """Check that what lies here is what a release holds at a commit or tag.
+
+        Raises:
+            InputError: it is not.
+        """
+        committed = self.read_content(name, commit)
+        with _one_line_errors():
+            (out,) = self._repo.find_outs_by_path(str(self.root / committed.path))
+            states = set(out.status().values())
+            if out.hash_info.value != committed.md5:
+                states.add(f"another one than dvc.lock of {commit} says")
+        if states:
+            raise InputError(
+                f"{committed.path} is {', '.join(sorted(states))}: run dvc repro and commit "
+                f"dvc.lock, or git checkout {commit} and dvc pull to have what it says"
+            )
 
     def _check_clean(self, name: str) -> None:
         changed = _git(self.root, "status", "--porcelain", "--untracked-files=no").stdout
@@ -239,17 +287,7 @@ class Registry:
             raise InputError(
                 f"{name}: a version is a commit, and this is not committed ({files}): git commit"
             )
-        committed = self.read_content(name, "HEAD")
-        with _one_line_errors():
-            (out,) = self._repo.find_outs_by_path(str(self.root / committed.path))
-            states = set(out.status().values())
-            if out.hash_info.value != committed.md5:
-                states.add("another one than dvc.lock of this commit says")
-        if states:
-            raise InputError(
-                f"{committed.path} is {', '.join(sorted(states))}: run dvc repro and commit "
-                "dvc.lock, or dvc pull to have what it says"
-            )
+        self.check_content(name, "HEAD")
 
     def _check_number(self, release: Release, wanted: Number) -> None:
         """Refuse a number that does not say what changed since the last version."""
@@ -273,6 +311,19 @@ class Registry:
             difference = self.compare(name, last.tag, "HEAD")
             why = f"of the clips, since {last.tag}: {difference.summary}"
             check_step(last.number, wanted, difference.step, why)
+
+    def _check_own_version(self, release: Release, number: str) -> None:
+        """Refuse another number than the release has in its croissant.json, if it has one."""
+        folder = self.root / release.path
+        if not (folder / CROISSANT).exists():
+            return
+        own = read_version(folder)
+        if f"v{own}" != number:
+            raise InputError(
+                f"{release.name}: {release.path}/{CROISSANT} says version {own}, not {number[1:]}: "
+                f"set releases.{release.name}.version in params.yaml to {number[1:]}, run "
+                f"dvc repro and commit dvc.lock, or register v{own}"
+            )
 
     def _read_clips(self, name: str, commit: str) -> dict[str, Clip]:
         """Return the manifest of a release at a commit, by clip."""

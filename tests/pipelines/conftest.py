@@ -60,8 +60,8 @@ def make_project(root: Path, actor: ActorClip, dvc: Dvc) -> MakeProject:
 
     def make(folder: Path, releases: Iterable[str] = ("m2m-kinetics", "kinetics-150")) -> Path:
         folder.mkdir(parents=True)
-        for package in ("pipelines", "validation"):
-            shutil.copytree(root / package, folder / package)
+        for name in ("pipelines", "validation", "dataset_cards"):
+            shutil.copytree(root / name, folder / name)
         shutil.copy(root / "dvc.yaml", folder)
         params = yaml.safe_load((root / "params" / "tiny.yaml").read_text("utf-8"))
         params["source"]["annotations"] = None

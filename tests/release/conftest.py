@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.described import LIST, NAME, make_project, make_release
 from toolkit.kinetics.table import Row, write_table
 from toolkit.manifest import (
     ChainLink,
@@ -23,6 +24,7 @@ from toolkit.release.provenance import Dependency, make_statement, write_stateme
 from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.release.sums import write_sums
 from toolkit.shards import Sample, read_index, sample_sha256, shard_name, write_shard
+from toolkit.stages.project import Project
 
 CONFIG_HASHES = {"mask": "3f1c", "composite": "a07e"}
 CLIPS = [f"clip{number}_000000_000010" for number in range(8)]
@@ -189,3 +191,12 @@ def flip(path: Path, offset: int) -> None:
 def ids_of(release: Release, shard: int) -> list[str]:
     """The published ids of a shard, in order."""
     return read_index(release.shards[shard]).keys
+
+
+@pytest.fixture(scope="session")
+def described(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Project:
+    """A project with two releases that were packaged and described: videos and a list."""
+    project = make_project(tmp_path_factory.mktemp("described") / "project", root)
+    for name in (NAME, LIST):
+        make_release(project, name)
+    return project

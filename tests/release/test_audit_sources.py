@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.release.conftest import Release, flip
-from toolkit.release.audit import audit_sources
+from toolkit.release.audit_sources import audit_sources
 
 
 def _find_changed(release: Release) -> dict[str, str]:

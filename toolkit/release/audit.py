@@ -8,17 +8,14 @@ but has another digest (``Audit.digest``): compare that with what was announced.
 The folder comes from anywhere: no link in it is followed, and nothing is unpacked.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InputError
-from toolkit.kinetics.table import read_table
-from toolkit.kinetics.tree import SourceFile, list_source, open_content
 from toolkit.manifest import (
     RELEASED,
     STATUSES,
@@ -30,7 +27,14 @@ from toolkit.manifest import (
 from toolkit.progress import StartStage
 from toolkit.qa.checks import CRITICAL, load_limits
 from toolkit.release.findings import Audit, Finding, sort_findings
-from toolkit.release.layout import find_damage, hash_parts, read_parts, read_safe_index
+from toolkit.release.layout import (
+    count_max_parts,
+    find_damage,
+    hash_parts,
+    read_parts,
+    read_safe_index,
+)
+from toolkit.release.origin import Origin, read_origin
 from toolkit.release.provenance import (
     DATA,
     MANIFEST,
@@ -41,8 +45,7 @@ from toolkit.release.provenance import (
     statement_counts,
     subject_digests,
 )
-from toolkit.release.pseudonyms import Pseudonyms
-from toolkit.release.sums import SUMS, hash_file, list_files, read_sums
+from toolkit.release.sums import ORIGIN, SUMS, UNSUMMED, Digests, list_files, read_sums
 from toolkit.shards import Part, index_path, sample_sha256
 
 CARD = "README.md"
@@ -58,6 +61,12 @@ class _Release:
     sums: Mapping[str, str]
     statement: Mapping[str, Any]
     rows: Mapping[str, ManifestRow]
+    origin: Origin | None
+    digests: Digests
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether a file of the release was not downloaded on purpose."""
+        return self.origin is not None and self.origin.leaves_out(name)
 
     @cached_property
     def subjects(self) -> dict[str, str]:
@@ -68,20 +77,44 @@ class _Release:
         return {row.sample_sha256: row.clip_id for row in self.rows.values()}
 
 
-def audit(folder: Path, clip_id: str | None = None, progress: StartStage | None = None) -> Audit:
+def audit(
+    folder: Path,
+    clip_id: str | None = None,
+    progress: StartStage | None = None,
+    *,
+    deep: bool = True,
+) -> Audit:
     """Check a release, or what one clip of it rests on: its row, its shard, and how it was made.
+
+    Of a download of some shards, those are checked.
 
     Args:
         folder: of the release.
         clip_id: published id.
         progress: told of each shard that was read.
+        deep: compute the digest of each part of a clip too; else those of the index are believed
+            where the index is what was released, and each byte is read once.
 
     Raises:
         InputError: there is no such folder, or no manifest with such a clip.
     """
+    with Digests(folder) as digests:
+        return _audit(folder, clip_id, progress, digests, deep=deep)
+
+
+def _audit(
+    folder: Path,
+    clip_id: str | None,
+    progress: StartStage | None,
+    digests: Digests,
+    *,
+    deep: bool,
+) -> Audit:
     plain, strange = list_files(folder)
+    if clip_id is None:
+        digests.start(plain)
     findings = [Finding("extra_file", "", name, what) for name, what in strange.items()]
-    release = _read_release(folder, plain, findings)
+    release = _read_release(folder, plain, findings, digests)
     if clip_id is not None and clip_id not in release.rows:
         raise InputError(
             f"{folder}: it has no manifest with a clip {clip_id}: name a published id, or audit all"
@@ -98,12 +131,13 @@ def audit(folder: Path, clip_id: str | None = None, progress: StartStage | None 
     seen: set[str] = set()
     advance = progress("audit", len(tars)) if progress else lambda _: None
     for tar in tars:
-        findings += _check_shard(release, tar, seen)
+        findings += _check_shard(release, tar, seen, deep=deep)
         advance(1)
-    findings += _check_rows(rows, seen, _names_of_checks(release))
+    here = [row for row in rows if not release.leaves_out(f"{DATA}/{row.shard}")]
+    findings += _check_rows(here, seen, _names_of_checks(release))
     return Audit(
         name=release_name(release.statement) if release.statement else "",
-        digest=hash_file(folder / SUMS) if SUMS in plain else "",
+        digest=digests[SUMS] if SUMS in plain else "",
         rows=rows,
         counts=count_clips(release.rows.values()),
         num_shards=len(tars),
@@ -111,7 +145,9 @@ def audit(folder: Path, clip_id: str | None = None, progress: StartStage | None 
     )
 
 
-def _read_release(folder: Path, files: Collection[str], findings: list[Finding]) -> _Release:
+def _read_release(
+    folder: Path, files: Collection[str], findings: list[Finding], digests: Digests
+) -> _Release:
     def read(name: str, kind: str, reader: Callable[[Path], Any], path: Path) -> Any:  # noqa: ANN401
         if name in files:  # else the listing tells
             try:
@@ -130,6 +166,8 @@ def _read_release(folder: Path, files: Collection[str], findings: list[Finding])
         read(SUMS, "changed_file", read_sums, folder),
         read(PROVENANCE, "changed_provenance", read_statement, folder),
         {row.clip_id: row for row in rows},
+        read(ORIGIN, "extra_file", read_origin, folder) or None,
+        digests,
     )
 
 
@@ -144,11 +182,13 @@ def _check_listing(release: _Release) -> Iterator[Finding]:
         "every release": _REQUIRED,
     }
     for name in sorted(set().union(*named.values()) - set(release.files)):
+        if release.leaves_out(name):
+            continue
         who = ", ".join(record for record, names in named.items() if name in names)
         yield Finding("missing_file", "", name, f"named by {who}")
     for name in release.files:
         is_subject = name == MANIFEST or name.startswith(f"{DATA}/")
-        if release.sums and name not in release.sums and name != SUMS:
+        if release.sums and name not in release.sums and name not in UNSUMMED:
             yield Finding("extra_file", "", name, f"{SUMS} does not name it")
         elif release.statement and is_subject and name not in release.subjects:
             kind, file = (
@@ -184,7 +224,7 @@ def _check_file(release: _Release, name: str, index_says: str = "") -> Iterator[
         PROVENANCE: release.subjects.get(name),
         "its index": index_says,
     }
-    actual = hash_file(release.folder / name)
+    actual = release.digests[name]
     wrong = {who: sha256 for who, sha256 in records.items() if sha256 and sha256 != actual}
     if not wrong:
         return
@@ -205,23 +245,30 @@ def _short(sha256: str) -> str:
     return f"{sha256[:16]}…"
 
 
-def _check_shard(release: _Release, tar: str, seen: set[str]) -> Iterator[Finding]:
-    """Check a tar, its index and all its samples; adds the clips that are in it to ``seen``."""
+def _check_shard(release: _Release, tar: str, seen: set[str], *, deep: bool) -> Iterator[Finding]:
+    """Check a tar, its index and all its samples; adds the clips that are in it to ``seen``.
+
+    No more is read than clips of the manifest can have parts: a tar of millions is a finding.
+    """
     shard, index_name = release.folder / tar, index_path(Path(tar)).as_posix()
     index, faults = None, []
+    num_clips = sum(f"{DATA}/{row.shard}" == tar for row in release.rows.values())
+    max_parts = count_max_parts(num_clips)
     if index_name in release.files:
         faults = list(_check_file(release, index_name))
         try:
-            index = read_safe_index(shard)
+            index = read_safe_index(shard, num_clips)
         except InputError as error:
             faults.append(Finding("changed_shard", "", index_name, str(error)))
     faults += _check_file(release, tar, index.sha256 if index and not faults else "")
     parts: list[Part] = []
     try:
-        parts.extend(read_parts(shard))
+        parts.extend(islice(read_parts(shard), max_parts + 1) if deep or not index else index.parts)
     except Exception as error:  # noqa: BLE001 - a hostile tar finds many ways to fail: each is a finding
         faults.append(Finding("changed_shard", "", tar, str(error) or type(error).__name__))
         parts = list(hash_parts(shard, index.parts)) if index else parts
+    if len(parts) > max_parts:
+        faults.append(Finding("changed_shard", "", tar, "it holds more than the manifest has"))
     faults += [Finding("changed_shard", key, tar, what) for key, what in find_damage(shard, parts)]
     if index and not faults and (index.size, index.parts) != (shard.stat().st_size, tuple(parts)):
         faults.append(Finding("changed_shard", "", index_name, "it does not describe its tar"))
@@ -289,68 +336,5 @@ def _find_failed_check(row: ManifestRow, names: Collection[str]) -> str:
 def _fails(check: CheckValue) -> bool:
     """Whether a clip must not be released for it, by the severities that the toolkit has."""
     limit = load_limits().get(check.name)
-    return replace(check, severity=limit.severity if limit else CRITICAL).blocks
-
-
-def audit_sources(
-    folder: Path,
-    sources: Path,
-    root: Path,
-    pseudonyms: Pseudonyms,
-    clip_id: str | None = None,
-    progress: StartStage | None = None,
-) -> list[Finding]:
-    """Compare the source files of released clips with the digests that the manifest has of them.
-
-    A finding names a row of ``sources``, not the file: else it would lead from a published id to
-    its source.
-
-    Args:
-        folder: of the release.
-        sources: the table of the sources (``toolkit.kinetics.table``).
-        root: the folder or tar that the table's paths are relative to.
-        pseudonyms: with the key of the release.
-        clip_id: published id of the only clip to look at; None for all.
-        progress: told of each clip.
-
-    Raises:
-        InputError: manifest, table or root cannot be read.
-    """
-    rows = [row for row in read_manifest(folder / MANIFEST) if row.status == RELEASED]
-    rows = [row for row in rows if clip_id in (None, row.clip_id)]
-    source = list_source(root)
-    files = {(file.path, file.member): file for file in source.files}
-    places = defaultdict(list)
-    for number, entry in enumerate(read_table(sources)):
-        if entry.clip_id and entry.path:
-            file = files.get((entry.path, entry.member))
-            places[pseudonyms.publish(entry.clip_id)].append((number, file))
-    findings = []
-    advance = progress("sources", len(rows)) if progress else lambda _: None
-    for row in rows:
-        faults = {
-            number: _compare_source(source.root, file, row.source_digest, pseudonyms)
-            for number, file in places[row.clip_id]
-        }
-        if all(faults.values()):
-            detail = "; ".join(f"row {number}: {fault}" for number, fault in faults.items())
-            detail = detail or "no row of the table has this clip and a file"
-            findings.append(Finding("changed_source", row.clip_id, sources.name, detail))
-        advance(1)
-    return findings
-
-
-def _compare_source(
-    root: Path, file: SourceFile | None, digest: str, pseudonyms: Pseudonyms
-) -> str:
-    """Return what is wrong with a source file; empty if nothing is."""
-    if file is None:
-        return "its file is not there"
-    if file.problem:
-        return f"its file is {file.problem}"
-    try:
-        with open_content(root, file) as content:
-            sha256 = hash_file(content)
-    except (InputError, OSError) as error:
-        return f"its file cannot be read ({type(error).__name__})"
-    return "" if pseudonyms.digest(sha256) == digest else "its file has other content"
+    severity = limit.severity if limit else CRITICAL
+    return (check if check.severity == severity else replace(check, severity=severity)).blocks

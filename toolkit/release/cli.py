@@ -1,4 +1,4 @@
-"""The command line ``m2m audit``."""
+"""The commands ``m2m audit``, ``m2m licences`` and ``m2m release key``."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,56 @@ if TYPE_CHECKING:
     from toolkit.stages.project import Project
 
 EXIT_FINDINGS = 4
+
+app = typer.Typer(no_args_is_help=True, help="Keys of releases.")
+
+
+@app.command("key")
+def make_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The key of the published ids.")],
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Make none: tell whether it is the key of this release."),
+    ] = None,
+    project: Annotated[
+        Path, typer.Option(metavar="PROJECT", help="For --check: the folder where it was built.")
+    ] = Path(),
+) -> None:
+    """Make the key that published ids rest on, which only you may read.
+
+    Keep it, and keep it out of git: without it nobody can tell which clip an id stands for.
+    """
+    from toolkit.release import key
+
+    if check is None:
+        key.make_key(file)
+        typer.echo(f"{file} is the key: keep a copy, and show it to nobody")
+        return
+    from toolkit.stages.project import Project
+
+    num_found, num_clips = key.check_key(file, check, Project.open(project).sources_table)
+    typer.echo(f"{file} is the key of {check}: it has {num_found} of {num_clips} clips")
+
+
+def licences(
+    profile: Annotated[
+        str, typer.Option(help="The set of backends that does the work.")
+    ] = "offline",
+) -> None:
+    """Show what code, weights and rendered video of a profile may be used for, and why.
+
+    The videos that are put in have terms of their own, which come on top.
+    """
+    from toolkit.licences import default_body, describe, list_components, solve
+
+    components = list_components(profile, default_body(profile))
+    for part in components:
+        typer.echo(f"{part.name:<34}{part.kind:<9}{part.licence}")
+    for answer in solve(components):
+        deciding = ", ".join(f"{part.name} ({part.licence})" for part in answer.decided_by)
+        because = f", because of {deciding}" if deciding else ""
+        typer.echo(f"{answer.subject}: {describe(answer.allows)}{because}")
+    typer.echo("That is before the terms of the source videos, and is no legal advice.")
 
 
 def audit(
@@ -96,7 +146,7 @@ def _audit_sources(
     start_stage: "StartStage",
 ) -> "Audit":
     """Add what the source files of the clips tell."""
-    from toolkit.release.audit import audit_sources
+    from toolkit.release.audit_sources import audit_sources
     from toolkit.release.findings import sort_findings
 
     table, root = project.sources_table, project.source

@@ -19,6 +19,8 @@ KINDS = {
     "changed_file": "another file is not what was released",
     "missing_file": "a file of the release is not there",
     "extra_file": "something that is no part of the release",
+    "wrong_version": "its files do not say that it is the version that was asked for",
+    "wrong_signature": "it is not signed by the key that was given",
     "changed_source": "a source file is not the one that a clip was made from",
     "changed_rebuild": "a clip made again from its source is another one",
 }
@@ -51,6 +53,7 @@ class Audit:
         rows: clips that were checked: all of the manifest, or the one asked for.
         counts: of the whole manifest (``toolkit.manifest.count_clips``).
         num_shards: that were read.
+        has_version, has_signature: whether the version and the signature were looked at.
         has_sources: whether source files were compared.
         num_rebuilt: clips that were made again from their source.
         findings: sorted by kind, clip and file.
@@ -62,6 +65,8 @@ class Audit:
     counts: Mapping[str, int]
     num_shards: int
     findings: tuple[Finding, ...]
+    has_version: bool = False
+    has_signature: bool = False
     has_sources: bool = False
     num_rebuilt: int = 0
 

@@ -16,6 +16,19 @@ from toolkit.shards import Part, ShardError, ShardIndex, index_path, read_index,
 _BLOCK = tarfile.BLOCKSIZE
 _MODE = 0o644
 _CHUNK_BYTES = 1 << 20
+_SIZE_AT, _SUM_AT = 124, 148
+
+
+def _make_empty_header() -> bytes:
+    member = tarfile.TarInfo("")
+    member.mode = _MODE
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+_EMPTY = _make_empty_header()
+_EMPTY_SUM = int(_EMPTY[_SUM_AT : _SUM_AT + 6], 8) - 11 * ord("0")  # without a size
+_MAX_PARTS, _MAX_PART_BYTES, _MIN_CLIPS = 16, 1024, 1000
+"""Of a clip; of a part in an index; and clips that are always read of a tar."""
 
 
 def read_parts(shard: Path) -> Iterator[Part]:
@@ -33,12 +46,27 @@ def read_parts(shard: Path) -> Iterator[Part]:
             end = _end_of(part)
 
 
-def read_safe_index(shard: Path) -> ShardIndex:
+def count_max_parts(num_clips: int) -> int:
+    """Return how many parts a tar may have, by the clips that the manifest has in it.
+
+    Where that is few, it may have more: then what is too much can be named clip by clip.
+    """
+    return _MAX_PARTS * max(num_clips, _MIN_CLIPS)
+
+
+def read_safe_index(shard: Path, num_clips: int) -> ShardIndex:
     """Return the index of a shard, with nothing in it that leads out of the tar.
 
+    Args:
+        shard: the tar.
+        num_clips: that the manifest has in it; a far larger index is not read.
+
     Raises:
-        ShardError: it is missing, no index, or leads out of the tar.
+        ShardError: it is missing, too large, no index, or leads out of the tar.
     """
+    path = index_path(shard)
+    if path.is_file() and path.stat().st_size > _MAX_PART_BYTES * count_max_parts(num_clips):
+        raise ShardError(f"{path} is too large for the index of {num_clips} clips")
     try:
         index = read_index(shard)
     except RecursionError as error:
@@ -51,6 +79,7 @@ def read_safe_index(shard: Path) -> ShardIndex:
         sizes_are_numbers = type(part.offset) is int and type(part.size) is int
         if (
             not (names_are_text and sizes_are_numbers and is_clip_id(part.key))
+            or not part.extension.isascii()
             or min(part.offset - _BLOCK, part.size) < 0
             or part.offset + part.size > size
         ):
@@ -96,6 +125,8 @@ def _end_of(part: Part) -> int:
 
 
 def _make_header(part: Part) -> bytes:
-    member = tarfile.TarInfo(f"{part.key}.{part.extension}")
-    member.size, member.mode = part.size, _MODE
-    return member.tobuf(tarfile.USTAR_FORMAT)
+    """Return what tarfile writes before a part: name, size and sum in an else empty header."""
+    name, size = f"{part.key}.{part.extension}".encode(), f"{part.size:011o}".encode()
+    total = _EMPTY_SUM + sum(name) + sum(size)
+    filled = name.ljust(_SIZE_AT, b"\0")[:100] + _EMPTY[100:_SIZE_AT] + size
+    return filled + _EMPTY[len(filled) : _SUM_AT] + f"{total:06o}".encode() + _EMPTY[_SUM_AT + 6 :]

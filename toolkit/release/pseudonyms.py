@@ -31,7 +31,7 @@ class Pseudonyms:
             InputError: there is no such file, or it holds something else. The message does not
                 say what, for it may be a key with a slip in it.
         """
-        advice = f'make one: python -c "import secrets; print(secrets.token_hex(32))" > {path}'
+        advice = f"make one with  m2m release key {path}"
         if not path.exists():
             raise InputError(f"{path}: there is no file with a key: {advice}")
         check_source(path)

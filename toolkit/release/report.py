@@ -38,6 +38,8 @@ _CHECKED = {
         ("missing_clip", "unnamed_clip", "unreleased_clip"),
     ),
     "Checks": ("each released clip passed every check", ("failed_check",)),
+    "Version": ("its files say which version it is", ("wrong_version",)),
+    "Signature": ("it is signed by the key that was given", ("wrong_signature",)),
     "Sources": ("each source file is the one that a clip was made from", ("changed_source",)),
     "Rebuild": ("made again from their source, clips are the same", ("changed_rebuild",)),
 }
@@ -64,7 +66,7 @@ def print_audit(audit: Audit, clip_id: str | None, console: Console) -> None:
             else ("✓", "green")
         )
         note = " (not looked at)" if num_findings is None else ""
-        console.print(Text.assemble((f"{mark} {what:<8}", style), f" {rule}{note}"))
+        console.print(Text.assemble((f"{mark} {what:<9}", style), f" {rule}{note}"))
     for kind, meaning in KINDS.items():
         found = [finding for finding in audit.findings if finding.kind == kind]
         if not found:
@@ -154,8 +156,11 @@ def _count_findings(audit: Audit) -> dict[str, tuple[str, int | None]]:
     counts = {}
     for what, (rule, kinds) in _CHECKED.items():
         num_findings = sum(finding.kind in kinds for finding in audit.findings)
-        is_left_out = (what == "Sources" and not audit.has_sources) or (
-            what == "Rebuild" and not audit.num_rebuilt
-        )
-        counts[what] = (rule, None if is_left_out else num_findings)
+        looked_at = {
+            "Version": audit.has_version,
+            "Signature": audit.has_signature,
+            "Sources": audit.has_sources,
+            "Rebuild": audit.num_rebuilt,
+        }
+        counts[what] = (rule, num_findings if looked_at.get(what, True) else None)
     return counts

@@ -3,12 +3,19 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from toolkit.errors import InputError
 from toolkit.files import check_source, write_output
 
-SUMS = "SHA256SUMS"
+SUMS, SIGNATURE, ORIGIN = "SHA256SUMS", "release.sig", "download.json"
+UNSUMMED = frozenset({SUMS, SIGNATURE, ORIGIN})
+"""What SHA256SUMS does not name: itself, its signature, and where a folder was downloaded from."""
+
+_NUM_READERS = 2
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
@@ -61,8 +68,36 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class Digests:
+    """The sha256 of files in a folder, computed on threads while something else is done.
+
+    Use it in a ``with``: at its end, what was not asked for is given up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(_NUM_READERS)
+        self._found: dict[str, Future[str]] = {}
+
+    def start(self, names: Iterable[str]) -> None:
+        """Begin with some files, in their order; then each is there when it is asked for."""
+        for name in names:
+            if name not in self._found:
+                self._found[name] = self._pool.submit(hash_file, self._folder / name)
+
+    def __getitem__(self, name: str) -> str:
+        self.start([name])
+        return self._found[name].result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
 def write_sums(folder: Path) -> dict[str, str]:
-    """Write SHA256SUMS of every other file in ``folder``, sorted by path, and return them.
+    """Write SHA256SUMS of every file in ``folder`` but UNSUMMED, sorted by path, and return them.
 
     Raises:
         InputError: the folder holds what a release must not: a link, a device, a hidden file.
@@ -70,7 +105,7 @@ def write_sums(folder: Path) -> dict[str, str]:
     plain, strange = list_files(folder)
     for name, what in strange.items():
         raise InputError(f"{folder}: {name} is {what}, which no release may hold: remove it")
-    sums = {name: hash_file(folder / name) for name in plain if name != SUMS}
+    sums = {name: hash_file(folder / name) for name in plain if name not in UNSUMMED}
     with write_output(folder / SUMS) as partial:
         lines = (f"{sha256}  {name}\n" for name, sha256 in sums.items())
         partial.write_text("".join(lines), encoding="utf-8")
@@ -101,7 +136,8 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    return str(path) == name and not path.is_absolute() and ".." not in path.parts
+    is_hidden = any(part.startswith(".") for part in path.parts)  # ".." too
+    return str(path) == name and not path.is_absolute() and not is_hidden
 
 
 def as_text(name: str) -> str:

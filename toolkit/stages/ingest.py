@@ -23,6 +23,7 @@ from toolkit.kinetics.table import read_table, write_table
 from toolkit.kinetics.tree import SourceFile
 from toolkit.knexus.embed import describe_encoder
 from toolkit.knexus.lists import digest_labels, read_labels
+from toolkit.licences import digest_terms
 from toolkit.progress import StartStage
 from toolkit.qa.checks import load_limits
 from toolkit.qa.planted import load_planted
@@ -69,8 +70,9 @@ def _check_ids(rows: Sequence[SourceRow]) -> None:
 def note_versions(project: Project, _start_stage: StartStage) -> None:
     """Write what the build depends on and DVC cannot see: this toolkit, its weights and limits.
 
-    What only the card of a release tells, reviews and the figures of planted leaks, is in a file of
-    its own. DVC runs this each time, and the stages after it only where something has changed.
+    What only the pages of a release tell (reviews, licences, the figures of planted leaks) is in a
+    file of its own. DVC runs this each time, and the stages after it only where something has
+    changed.
     """
     profile = load_profile(project.params.profile)
     bodies = {release.body for release in project.params.releases.values() if release.body}
@@ -92,7 +94,11 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
         path.relative_to(project.reviews).as_posix(): hash_file(path)
         for path in project.reviews.glob("*/*.csv")
     }
-    evidence = {"planted_leaks": asdict(load_planted()), "reviews": reviews}
+    evidence = {
+        "planted_leaks": asdict(load_planted()),
+        "reviews": reviews,
+        "licences": digest_terms(),
+    }
     make_folder(project.versions.parent)  # DVC makes it only where git does not ignore it
     for path, values in ((project.versions, versions), (project.evidence, evidence)):
         with write_output(path) as partial:

@@ -1,4 +1,4 @@
-"""Stages package and describe: from the manifest of the gate to a release that stands alone.
+"""Stage package: from the manifest of the gate to shards under published ids.
 
 Everything that leads back to a source is replaced here: ids by published ids, private digests by
 keyed ones.
@@ -8,15 +8,12 @@ import csv
 import hashlib
 import json
 import shutil
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from toolkit import models
-from toolkit.errors import ToolkitError
 from toolkit.files import make_folder, write_output
 from toolkit.kinetics.annotations import read_annotations
 from toolkit.knexus.lists import digest_labels, name_list
@@ -24,18 +21,14 @@ from toolkit.manifest import (
     FAILED,
     RELEASED,
     ManifestRow,
-    count_clips,
     read_manifest,
     write_manifest,
 )
 from toolkit.params import PARAMS
 from toolkit.progress import StartStage
-from toolkit.qa.checks import load_limits
-from toolkit.release.card import make_card
-from toolkit.release.provenance import MANIFEST, Dependency, make_statement, write_statement
+from toolkit.release.provenance import MANIFEST
 from toolkit.release.pseudonyms import Pseudonyms
-from toolkit.release.sums import hash_file, write_sums
-from toolkit.review.report import find_report
+from toolkit.release.sums import hash_file
 from toolkit.shards import (
     Sample,
     index_path,
@@ -44,15 +37,14 @@ from toolkit.shards import (
     shard_name,
     write_shard,
 )
-from toolkit.stages.clips import COMPOSITE, RECOVER, make_stage
-from toolkit.stages.gate import GATE, list_stages
+from toolkit.stages.clips import COMPOSITE, RECOVER
+from toolkit.stages.gate import GATE
 from toolkit.stages.ingest import SOURCE, count_shards, list_inputs, read_classes
 from toolkit.stages.kept import read_kept
 from toolkit.stages.project import Project
-from toolkit.stages.rows import tell_again
 
 PACKAGE, DVC_YAML = "package", "dvc.yaml"
-_LISTS, _KEY = "lists", ".key"
+KEY, _LISTS = ".key", "lists"
 
 
 def package(project: Project, start_stage: StartStage, release: str) -> None:
@@ -92,21 +84,22 @@ def package(project: Project, start_stage: StartStage, release: str) -> None:
     shutil.rmtree(folder / _LISTS, ignore_errors=True)
     if not project.find_release(release).pixels:
         _write_lists(project, folder / _LISTS)
-    with write_output(_summary_path(project, release)) as partial:
-        files = json.dumps(_hash_packed(folder), indent=1, sort_keys=True)
+    with write_output(summary_path(project, release)) as partial:
+        files = json.dumps(hash_packed(folder), indent=1, sort_keys=True)
         partial.write_text(files + "\n", "utf-8")
 
 
-def _summary_path(project: Project, release: str) -> Path:
+def summary_path(project: Project, release: str) -> Path:
+    """Return where the stage says which files it made."""
     return project.root / "data" / release / f"{PACKAGE}.json"
 
 
-def _hash_packed(folder: Path) -> dict[str, str]:
+def hash_packed(folder: Path) -> dict[str, str]:
     """Return path to sha256 of each packed file."""
     return {
         path.relative_to(folder).as_posix(): hash_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != _KEY
+        if path.is_file() and path.suffix != KEY
     }
 
 
@@ -136,7 +129,7 @@ def _pack(
     }
     decisive = [[records[row.clip_id], [link.digest for link in row.chain]] for row in clips]
     key = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-    key_path = shard.with_suffix(_KEY)
+    key_path = shard.with_suffix(KEY)
 
     def samples() -> Iterator[Sample]:
         for row in clips:
@@ -193,7 +186,7 @@ def _publish_reason(row: ManifestRow) -> str:
 
 def _remove_others(folder: Path, shards: set[str]) -> None:
     tars = [folder / name for name in shards]
-    wanted = {path for tar in tars for path in (tar, index_path(tar), tar.with_suffix(_KEY))}
+    wanted = {path for tar in tars for path in (tar, index_path(tar), tar.with_suffix(KEY))}
     for path in set(folder.iterdir()) - wanted:  # also what a killed run left half written
         path.unlink()
 
@@ -246,72 +239,3 @@ def _write_classes(project: Project, path: Path) -> None:
     }
     with write_output(path) as partial:
         partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-
-
-def describe(project: Project, _start_stage: StartStage, release: str) -> None:
-    """Put a release together: what was packed, its card, its provenance, and SHA256SUMS.
-
-    Raises:
-        ToolkitError: there is no key, or what lies in ``work/`` is not what was packed last.
-    """
-    pseudonyms = Pseudonyms.from_file(project.key_file)
-    packed, folder = project.work(f"{release}/{PACKAGE}"), project.release(release)
-    if _hash_packed(packed) != json.loads(_summary_path(project, release).read_text("utf-8")):
-        raise ToolkitError(
-            f"{packed} is not what {PACKAGE} made: {tell_again(f'{release}/{PACKAGE}')}"
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(packed, folder, ignore=shutil.ignore_patterns(f"*{_KEY}"))
-    rows = read_manifest(folder / MANIFEST)
-    params = project.params.model_dump(mode="json", exclude={"run", "ids", "source", "releases"})
-    params["release"] = project.find_release(release).model_dump(mode="json")
-    config_hashes = {
-        stage: make_stage(project, stage.rpartition("/")[2], release).config_hash
-        for stage in list_stages(project, release)
-    }
-    limits = json.dumps(dict(load_limits()), sort_keys=True)
-    config_hashes[f"{release}/{GATE}"] = hashlib.sha256(limits.encode()).hexdigest()
-    dependencies = _find_dependencies(project, release, pseudonyms)
-    counts = count_clips(rows)
-    statement = make_statement(folder, release, params, config_hashes, dependencies, counts)
-    write_statement(statement, folder)
-    review = find_report(project.reviews, release, rows)
-    card = make_card(release, project.find_release(release), rows, read_classes(project), review)
-    with write_output(folder / "README.md") as partial:
-        partial.write_text(card, "utf-8")
-    write_sums(folder)
-
-
-def _find_dependencies(project: Project, release: str, pseudonyms: Pseudonyms) -> list[Dependency]:
-    """Return what a release was made from; what is the user's own by its keyed digest only."""
-    private = [*project.annotations, project.sources_table]
-    found = [
-        Dependency(path.name, {"hmac-sha256": pseudonyms.digest(hash_file(path))})
-        for path in private
-    ]
-    found.append(Dependency(DVC_YAML, {"sha256": hash_file(project.root / DVC_YAML)}))
-    found += _find_commit(project.root)
-    weights = {
-        name: sha256
-        for stage in list_stages(project, release)
-        for name, sha256 in make_stage(project, stage.rpartition("/")[2], release).models.items()
-    }
-    for name, sha256 in sorted(weights.items()):
-        licence = models.find(name).licence
-        found.append(Dependency(name, {"sha256": sha256}, {"licence": licence}))
-    return found
-
-
-def _find_commit(root: Path) -> list[Dependency]:
-    """Return the commit of the project, and whether its files differ from it; nothing outside git.
-
-    dvc.lock is left out: DVC is still writing it.
-    """
-    git = ("git", "-C", str(root))
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    if head.returncode:
-        return []
-    changes = [*git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock"]
-    status = subprocess.run(changes, capture_output=True, text=True, check=False)
-    state = "modified" if status.stdout.strip() else "clean"
-    return [Dependency("project", {"gitCommit": head.stdout.strip()}, {"state": state})]

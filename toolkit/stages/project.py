@@ -5,6 +5,7 @@ work/STAGE/         shards of a stage, kept from run to run; they show people an
 data/STAGE.parquet  what became of each clip in a stage: small, and what DVC tracks
 release/NAME/       a finished release
 validation/reviews  what people decided of clips, by release and version
+dataset_cards       what people have written about releases
 """
 
 from dataclasses import dataclass
@@ -76,6 +77,11 @@ class Project:
     def reviews(self) -> Path:
         """What people decided of clips (``toolkit.review.verdicts``)."""
         return self.root / "validation" / "reviews"
+
+    @property
+    def cards(self) -> Path:
+        """What people have written about the releases (``toolkit.release.facts``)."""
+        return self.root / "dataset_cards"
 
     @property
     def classes(self) -> Path:
