@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.hub.conftest import M2m, write_release
-from tests.hub.server import Fault, Hub
+from tests.hub.handler import Fault
+from tests.hub.server import Hub
 from tests.registry_box import assert_same_tree
 from toolkit import load_release
 from toolkit.errors import InputError
