@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(20)
             raise _Dead
 
-    def create_repo(self, body: bytes) -> tuple[int, object]:
+    def _create_repo(self, body: bytes) -> tuple[int, object]:
         wanted = json.loads(body)
         repo = f"{wanted['organization']}/{wanted['name']}"
         url = {"url": f"{self.hub.endpoint}/datasets/{repo}"}
@@ -175,10 +175,10 @@ class Handler(BaseHTTPRequestHandler):
         (self.hub.path(repo) / ".git/private").write_text(str(wanted.get("visibility")))
         return 200, url
 
-    def check_card(self, _body: bytes) -> tuple[int, object]:
+    def _check_card(self, _body: bytes) -> tuple[int, object]:
         return 200, {"errors": [], "warnings": []}
 
-    def preupload(self, repo: str, revision: str, body: bytes) -> tuple[int, object]:
+    def _preupload(self, repo: str, revision: str, body: bytes) -> tuple[int, object]:
         attributes = self.hub.git(repo, "show", f"{revision}:.gitattributes").splitlines()
         patterns = [line.split()[0] for line in attributes if "filter=lfs" in line]
         listed = self.hub.git(repo, "ls-tree", "-r", revision).splitlines()
@@ -197,7 +197,7 @@ class Handler(BaseHTTPRequestHandler):
             answers.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
         return 200, {"files": answers}
 
-    def lfs_batch(self, repo: str, body: bytes) -> tuple[int, object]:
+    def _lfs_batch(self, repo: str, body: bytes) -> tuple[int, object]:
         objects = []
         for file in json.loads(body)["objects"]:
             is_there = self.hub.object_path(repo, file["oid"]).exists()
@@ -205,13 +205,13 @@ class Handler(BaseHTTPRequestHandler):
             objects.append({**file, **({} if is_there else {"actions": upload})})
         return 200, {"transfer": "basic", "objects": objects}
 
-    def lfs_put(self, repo: str, oid: str, body: bytes) -> tuple[int, object]:
+    def _lfs_put(self, repo: str, oid: str, body: bytes) -> tuple[int, object]:
         path = self.hub.object_path(repo, oid)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
         return 200, {}
 
-    def commit(self, repo: str, branch: str, body: bytes) -> tuple[int, object]:
+    def _commit(self, repo: str, branch: str, body: bytes) -> tuple[int, object]:
         header, *lines = map(json.loads, body.splitlines())
         parent = header["value"].get("parentCommit")
         head = self.hub.refs(repo)[f"refs/heads/{branch}"]
@@ -229,11 +229,11 @@ class Handler(BaseHTTPRequestHandler):
             "commitOid": oid,
         }
 
-    def create_branch(self, repo: str, branch: str, body: bytes) -> tuple[int, object]:
+    def _create_branch(self, repo: str, branch: str, body: bytes) -> tuple[int, object]:
         start = json.loads(body or b"{}").get("startingPoint", "main")
         return self._create_ref(repo, f"refs/heads/{branch}", start)
 
-    def create_tag(self, repo: str, revision: str, body: bytes) -> tuple[int, object]:
+    def _create_tag(self, repo: str, revision: str, body: bytes) -> tuple[int, object]:
         return self._create_ref(repo, f"refs/tags/{json.loads(body)['tag']}", revision)
 
     def _create_ref(self, repo: str, ref: str, at: str) -> tuple[int, object]:
@@ -242,25 +242,25 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.git(repo, "update-ref", ref, self.hub.git(repo, "rev-parse", at))
         return 200, {}
 
-    def delete_branch(self, repo: str, branch: str, _body: bytes) -> tuple[int, object]:
+    def _delete_branch(self, repo: str, branch: str, _body: bytes) -> tuple[int, object]:
         self.hub.git(repo, "update-ref", "-d", f"refs/heads/{branch}")
         return 200, {}
 
-    def delete_tag(self, repo: str, tag: str, _body: bytes) -> tuple[int, object]:
+    def _delete_tag(self, repo: str, tag: str, _body: bytes) -> tuple[int, object]:
         self.hub.git(repo, "update-ref", "-d", f"refs/tags/{tag}")
         return 200, {}
 
 
 _REPO = "([^/]+/[^/]+)"
 _ROUTES = {
-    "POST /api/repos/create": Handler.create_repo,
-    "POST /api/validate-yaml": Handler.check_card,
-    f"POST /api/datasets/{_REPO}/preupload/([^/]+)": Handler.preupload,
-    f"POST /datasets/{_REPO}.git/info/lfs/objects/batch": Handler.lfs_batch,
-    f"PUT /lfs-store/{_REPO}/([^/]+)": Handler.lfs_put,
-    f"POST /api/datasets/{_REPO}/commit/([^/]+)": Handler.commit,
-    f"POST /api/datasets/{_REPO}/branch/([^/]+)": Handler.create_branch,
-    f"DELETE /api/datasets/{_REPO}/branch/([^/]+)": Handler.delete_branch,
-    f"POST /api/datasets/{_REPO}/tag/([^/]+)": Handler.create_tag,
-    f"DELETE /api/datasets/{_REPO}/tag/([^/]+)": Handler.delete_tag,
+    "POST /api/repos/create": Handler._create_repo,
+    "POST /api/validate-yaml": Handler._check_card,
+    f"POST /api/datasets/{_REPO}/preupload/([^/]+)": Handler._preupload,
+    f"POST /datasets/{_REPO}.git/info/lfs/objects/batch": Handler._lfs_batch,
+    f"PUT /lfs-store/{_REPO}/([^/]+)": Handler._lfs_put,
+    f"POST /api/datasets/{_REPO}/commit/([^/]+)": Handler._commit,
+    f"POST /api/datasets/{_REPO}/branch/([^/]+)": Handler._create_branch,
+    f"DELETE /api/datasets/{_REPO}/branch/([^/]+)": Handler._delete_branch,
+    f"POST /api/datasets/{_REPO}/tag/([^/]+)": Handler._create_tag,
+    f"DELETE /api/datasets/{_REPO}/tag/([^/]+)": Handler._delete_tag,
 }
