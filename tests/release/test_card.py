@@ -137,7 +137,7 @@ def test_the_datasheet_is_honest_about_people() -> None:
     licence = find_licence(facts.licence, NAME)
     pages = make_pages(Contents(NAME, release, facts, ROWS, ["wave"], parts, licence), CARDS)
     page = " ".join(pages["DATASHEET.md"].split())
-    for words in ("Nobody was asked", "original background stays", "by their gait",
+    for words in ("Nobody was asked by this toolkit", "original background stays", "by their gait",
                   "Possibly.", facts.maintainer.name):  # fmt: skip
         assert words in page
     assert "31 clips were taken in; 30 are released, 1 quarantined, 0 failed." in page

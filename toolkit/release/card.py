@@ -180,11 +180,8 @@ def _explain_licences(components: Sequence[Component]) -> dict[str, Any]:
     for part in components:
         licence = find_licence(part.licence, part.name)
         name = f"[{part.licence}]({licence.url})" if licence.url else part.licence
-        says = describe(licence.allows)
-        parts.append(
-            {"name": part.name, "kind": part.kind, "licence": name, "says": says}
-            | {"why": licence.says}
-        )
+        says = licence.says
+        parts.append({"name": part.name, "kind": part.kind, "licence": name, "says": says})
     return {"answers": answers, "parts": parts}
 
 
