@@ -19,7 +19,8 @@ import pytest
 import yaml
 from huggingface_hub import constants
 
-from tests.hub.server import TOKEN, Hub
+from tests.hub.handler import TOKEN
+from tests.hub.server import Hub
 from tests.registry_box import NAME, reproduce, start
 from tests.release.conftest import CONFIG_HASHES, describe
 from toolkit.cli import main

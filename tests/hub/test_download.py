@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.hub.conftest import M2m, write_release
-from tests.hub.server import Fault, Hub
+from tests.hub.handler import Fault
+from tests.hub.server import Hub
 from tests.registry_box import assert_same_tree
 from toolkit import load_release
 from toolkit.errors import InputError
@@ -165,6 +166,7 @@ def test_a_hub_that_cannot_answer(
     assert_same_tree(made / "data", tmp_path / "got/data")
 
 
+@pytest.mark.slow
 def test_a_client_that_is_killed_goes_on(hub: Hub, repo: str, m2m: M2m, tmp_path: Path) -> None:
     """SIGKILL in the middle of a shard: no folder; the rerun asks for that shard only."""
     made = tmp_path / "made"

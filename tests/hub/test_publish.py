@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.hub.conftest import NAME, M2m, build, git
-from tests.hub.server import TOKEN, Fault, Hub
+from tests.hub.handler import TOKEN, Fault
+from tests.hub.server import Hub
 from toolkit.errors import InputError, ToolkitError
 from toolkit.release.hub import HubError
 from toolkit.release.publish import Publication, prepare, publish

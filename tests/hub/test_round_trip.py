@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from tests.hub.conftest import NAME, M2m, git
-from tests.hub.server import TOKEN, Hub
+from tests.hub.handler import TOKEN
+from tests.hub.server import Hub
 from tests.registry_box import assert_same_tree
 
 
