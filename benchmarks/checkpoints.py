@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from benchmarks.videomae import Classifier, Size, VideoMAE
@@ -106,17 +106,30 @@ def read_checkpoint(path: Path) -> Checkpoint:
         names = ("model.safetensors", "pytorch_model.bin")
         path = next((path / name for name in names if (path / name).is_file()), path)
     check_source(path)
-    state, facts = (
-        _read_safetensors(path) if path.suffix == ".safetensors" else (_read_pickle(path), {})
-    )
-    return Checkpoint(path, from_transformers(state), facts)
+    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    return Checkpoint(path, from_transformers(state), read_facts(path))
 
 
-def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what a file of ours says of its weights, without reading them; others say nothing.
+
+    Raises:
+        CheckpointError: it is no safetensors file, though it is called so.
+    """
+    check_source(path)
+    if path.suffix != ".safetensors":
+        return {}
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {}).get(_OURS, "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is no safetensors file ({error}): fetch it again") from error
+    return facts if isinstance(facts, dict) else {}
+
+
+def _read_safetensors(path: Path) -> State:
+    try:
+        return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is no safetensors file ({error}): fetch it again") from error
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torchvision.transforms import v2
 
-from benchmarks.checkpoints import load_trunk, read_checkpoint
+from benchmarks.checkpoints import load_trunk, read_checkpoint, read_facts
 from benchmarks.clips import ClipSet
 from benchmarks.loader import Batch, derive_seed
 from benchmarks.masking import split_mask
@@ -25,7 +25,6 @@ from benchmarks.transforms import normalise
 from benchmarks.videomae import Classifier, VideoMAE
 from toolkit import __version__
 from toolkit.errors import ConfigError, InputError
-from toolkit.files import check_source
 from toolkit.release.sums import hash_file
 
 Model = VideoMAE | Classifier
@@ -72,15 +71,14 @@ class Job:
 
     @cached_property
     def facts(self) -> dict[str, object]:
-        """What weights say of the run that made them: all that decides them."""
-        if self.init:
-            check_source(self.init)
+        """What weights say of the run that made them, and of the runs before it."""
+        init = read_facts(self.init) if self.init else {}
         return {
             "task": self.task,
             "recipe": self.recipe.name,
             "config_hash": self.recipe.digest(self.task),
             "data_digest": self.clips.digest,
-            "init_sha256": hash_file(self.init) if self.init else None,
+            "init": {**init, "sha256": hash_file(self.init)} if self.init else None,
             "seed": self.seed,
             "precision": "bf16" if self.is_bf16 else "float32",
             "version": __version__,

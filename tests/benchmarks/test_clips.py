@@ -48,7 +48,7 @@ def test_a_list_names_clips_of_a_folder(tmp_path):
 
 
 def test_the_digest_is_of_ids_classes_and_contents(tmp_path, release, copied):
-    """The same for a copy and for a list of the same clips; another for another class or content."""
+    """The same for a copy and for a list of the same; another for another class or content."""
     clips = open_clips(release, "train")
     assert clips.digest == open_clips(copied, "train").digest
     for clip in clips.clips:
@@ -91,7 +91,7 @@ def test_a_release_that_is_not_whole_is_refused(copied):
     with pytest.raises(ShardError, match="missing or is no index"):
         open_clips(copied, "train")
     (data / "train-00001-of-00002.tar").unlink()
-    with pytest.raises(ShardError, match="all of them; found train-00000-of-00002.tar"):
+    with pytest.raises(ShardError, match=r"all of them; found train-00000-of-00002\.tar"):
         open_clips(copied, "train")
 
 
