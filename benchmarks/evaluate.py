@@ -17,7 +17,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.checkpoints import CheckpointError, load_all, read_checkpoint
+from benchmarks.checkpoints import CheckpointError, load_all, read_checkpoint, read_facts
 from benchmarks.clips import ClipSet, open_clips
 from benchmarks.loader import EvalClips, load_batches
 from benchmarks.recipes import Recipe, load_recipe
@@ -51,7 +51,7 @@ class Predictions:
     facts: dict[str, Any]
 
     def is_right(self, num_best: int = 1) -> NDArray[np.bool_]:
-        """Return for each clip whether its class is among the most probable ones; ties do not count.
+        """Return for each clip whether its class is among the most probable ones.
 
         A class as probable as the right one comes before it, so that a model that says the same of
         all classes is never right.
@@ -190,7 +190,7 @@ def main(
 ) -> None:
     """Classify every clip of a split, and print accuracies as JSON."""
     check_out(out)
-    name = recipe or read_checkpoint(weights).facts.get("recipe")
+    name = recipe or read_facts(weights).get("recipe")
     if not name:
         raise InputError(f"{weights} does not say which recipe it is of: name it by --recipe")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -125,7 +125,7 @@ def take_tokens(tokens_BNX: Tensor, index_BV: Tensor) -> Tensor:
 
 def _make_blocks(dim: int, depth: int, num_heads: int, drop_path: float) -> nn.ModuleList:
     """Pre-norm blocks, with biases for queries and values, none for keys; epsilon 1e-6."""
-    rates = torch.linspace(0, drop_path, depth).tolist()
+    rates = [drop_path * index / max(depth - 1, 1) for index in range(depth)]
     return nn.ModuleList(Block(dim, num_heads, qkv_bias=True, drop_path=rate) for rate in rates)
 
 

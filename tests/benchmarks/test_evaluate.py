@@ -1,8 +1,6 @@
 """What a classifier says of clips, and what is kept of it."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +13,12 @@ pytest.importorskip("timm", reason="needs the extra train")
 
 import torch
 
-from benchmarks.checkpoints import CheckpointError, save_weights
+from benchmarks.checkpoints import CheckpointError, load_all, read_checkpoint, save_weights
 from benchmarks.clips import open_clips
 from benchmarks.evaluate import (
     Predictions,
     evaluate,
+    main,
     read_predictions,
     write_predictions,
 )
@@ -102,8 +101,6 @@ def test_a_trained_classifier_is_right_on_clips_it_has_not_seen(release, weights
     assert predictions.measure()["top1"] == 1
     assert np.allclose(predictions.probabilities_NK.sum(1), 1, atol=1e-6)
     model = Classifier(smoke().size, 2).eval()
-    from benchmarks.checkpoints import load_all, read_checkpoint
-
     load_all(model, read_checkpoint(weights))
     video = normalise(EvalClips(clips, smoke())[2].video_BTCHW).transpose(1, 2)
     with torch.no_grad():
@@ -111,17 +108,11 @@ def test_a_trained_classifier_is_right_on_clips_it_has_not_seen(release, weights
     assert np.allclose(predictions.probabilities_NK[2], expected, atol=1e-6)
 
 
-def test_predictions_say_what_they_come_from(release, weights, tmp_path):
+def test_predictions_say_what_they_come_from(release, weights, tmp_path, capsys):
     """The command writes weights, data, recipe, seed and code beside the clips, and prints JSON."""
     out = tmp_path / "predictions.parquet"
-    words = ["--data", release, "--out", out, "--workers", "0"]
-    run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.evaluate", weights, *words],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(run.stdout)["top1"] == 1
+    main(weights, release, out, workers=0)
+    assert json.loads(capsys.readouterr().out)["top1"] == 1
     predictions = read_predictions(out)
     assert predictions.facts["data_digest"] == open_clips(release, "val").digest
     training = predictions.facts["training"]

@@ -3,6 +3,7 @@
 import pytest
 
 pytest.importorskip("torch", reason="needs the extra train")
+pytest.importorskip("timm", reason="needs the extra train")
 pytest.importorskip("torchvision", reason="needs the extra train")
 
 import torch
