@@ -58,7 +58,7 @@ class Predictions:
         """
         own_N1 = np.take_along_axis(self.probabilities_NK, self.cls_N[:, None], 1)
         num_before_N = (self.probabilities_NK >= own_N1).sum(1) - 1
-        return num_before_N < num_best
+        return np.asarray(num_before_N < num_best)
 
     def measure(self) -> dict[str, Any]:
         """Return top-1 with its 95% interval, top-5, and the mean of accuracies over classes."""

@@ -50,7 +50,7 @@ def train(job: Job, ranks: Ranks, should_stop: Callable[[], bool] = lambda: Fals
     learner = Learner(job, ranks)
     step = load_state(job.out, learner.model, learner.optimizer)
     with run.open_log(step) if run else nullcontext(), show_stages("steps") as start:
-        advance = start(job.task, job.num_steps)
+        advance = start(job.task, job.num_steps) if run else lambda _: None
         advance(step)
         try:
             for values in _take_steps(learner, step):

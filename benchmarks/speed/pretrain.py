@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ def make_step(
         optimizer.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             loss = compute_loss()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return take
@@ -87,7 +88,7 @@ def measure(size: Size, num_clips: int, num_repeats: int, device: torch.device) 
         half.load_state_dict(ours.state_dict())
         write_transformers(read_checkpoint(Path(name) / "ours.safetensors"), Path(name) / "peer")
         peer = VideoMAEForPreTraining.from_pretrained(Path(name) / "peer")
-    for model in (ours, half, peer):
+    for model in (ours, half, cast("nn.Module", peer)):
         model.to(device).train()
     matrix = torch.randn(NUM_SIDE, NUM_SIDE, device=device)
     steps = {
@@ -125,7 +126,7 @@ def main() -> None:
     rate = options.clips * count_products(size) / seconds["ours"]
     best = 2.0 * NUM_SIDE**3 / seconds["matrix_product"]
     peer_s = seconds["transformers"]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": f"pretrain_{options.size}{suffix}",
             "ours": seconds[name],
@@ -147,7 +148,8 @@ def main() -> None:
         }
     )
     for row in rows:
-        print("{name}: {ours:.3f} {unit}, {peer_name} {peer:.3f}, ratio {ratio:.2f}".format(**row))
+        figures = f"{row['ours']:.3f} {row['unit']}, {row['peer_name']} {row['peer']:.3f}"
+        print(f"{row['name']}: {figures}, ratio {row['ratio']:.2f}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
