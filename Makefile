@@ -43,7 +43,7 @@ $(INSTALLED): pyproject.toml constraints.txt | debian-packages
 # What trains, and the models of the paper, are only tested here: nothing else needs 5 GB of PyTorch.
 $(TORCH): $(INSTALLED)
 	@echo 'Installing PyTorch for the tests: about 5 GB, two minutes.'
-	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[train,paper]' transformers
+	$(PIP_INSTALL) --no-build-isolation --no-warn-conflicts --editable '.[train,paper]'
 	@touch $@
 
 debian-packages:

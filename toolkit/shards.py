@@ -249,19 +249,25 @@ def read_sample(shard: Path, key: str) -> Sample:
     found = [part for part in read_index(shard).parts if part.key == key]
     if not found:
         raise ShardError(f"{shard} has no {key}: look for it in the manifest")
-    parts = {}
+    return Sample(key, {part.extension: read_part(shard, part) for part in found})
+
+
+def read_part(shard: Path, part: Part) -> bytes:
+    """Return one part of a sample, checked against what the index says of it.
+
+    Raises:
+        ShardError: it is something else.
+    """
     check_source(shard)
     with shard.open("rb") as file:
-        for part in found:
-            file.seek(part.offset)
-            content = file.read(part.size)
-            if hashlib.sha256(content).hexdigest() != part.sha256:
-                raise ShardError(
-                    f"{shard}: {key}.{part.extension} is not what the index says "
-                    f"(sha256 {part.sha256[:12]}…): fetch the shard again"
-                )
-            parts[part.extension] = content
-    return Sample(key, parts)
+        file.seek(part.offset)
+        content = file.read(part.size)
+    if hashlib.sha256(content).hexdigest() != part.sha256:
+        raise ShardError(
+            f"{shard}: {part.key}.{part.extension} is not what the index says "
+            f"(sha256 {part.sha256[:12]}…): fetch the shard again"
+        )
+    return content
 
 
 def is_finished(shard: Path) -> bool:

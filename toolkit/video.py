@@ -36,9 +36,9 @@ MAX_MISSING_SHARE = 0.1
 
 # Containers that hold their own data. Not among them: hls, dash, concat, image2 and others that
 # name further files, so that an untrusted file cannot make us read or fetch something else.
-_FORMATS = "mov,matroska,avi,flv,mpegts,mpeg,asf,ogg"
+FORMATS = "mov,matroska,avi,flv,mpegts,mpeg,asf,ogg"
 _SUFFIXES = "mp4, mov, mkv, webm, avi, flv, ts, mpg, wmv, ogv"
-_DECODER_OPTIONS = {"err_detect": "explode", "max_pixels": str(MAX_NUM_PIXELS)}
+DECODER_OPTIONS = {"err_detect": "explode", "max_pixels": str(MAX_NUM_PIXELS)}
 _COVER_ART = av.stream.Disposition.attached_pic
 
 
@@ -198,14 +198,14 @@ def read_frames(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
 def _open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the first video stream of a local file; what FFmpeg reports becomes a VideoError."""
     check_source(path)
-    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
         with av.open(f"file:{path}", options=options) as container:
             pictures = [s for s in container.streams.video if not s.disposition & _COVER_ART]
             if not pictures:
                 raise VideoError(f"{path} holds no video stream (sound only?): name a video")
             _check_header(container, pictures[0], path)
-            pictures[0].codec_context.options = _DECODER_OPTIONS
+            pictures[0].codec_context.options = DECODER_OPTIONS
             pictures[0].thread_type = "AUTO"
             yield container, pictures[0]
     except av.FFmpegError as error:

@@ -1,0 +1,53 @@
+"""How sure one can be of an accuracy, and of the difference of two."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, bootstrap
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A share or a difference, and the ends of its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bound_accuracy(num_right: int, num_clips: int) -> Interval:
+    """Return a share of clips with its Wilson interval (Wilson, JASA 1927)."""
+    ends = binomtest(num_right, num_clips).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(num_right / num_clips, float(ends.low), float(ends.high))
+
+
+def compare_accuracies(
+    right_N: NDArray[np.bool_], others_right_N: NDArray[np.bool_], seed: int = 0
+) -> Interval:
+    """Return how much more often one was right than another on the same clips.
+
+    The interval is of 9,999 resamples of clips, in pairs (percentile bootstrap). Where it holds 0,
+    the two cannot be told apart.
+
+    Args:
+        right_N: whether each clip was taken for what it is, by the one.
+        others_right_N: the same of the same clips, by the other.
+        seed: of the resamples.
+    """
+    difference_N = right_N.astype(float) - others_right_N.astype(float)
+    value = float(difference_N.mean())
+    if (difference_N == difference_N[0]).all():
+        return Interval(value, value, value)
+    ends = bootstrap(
+        (difference_N,),
+        np.mean,
+        vectorized=True,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        batch=100,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(value, float(ends.low), float(ends.high))
