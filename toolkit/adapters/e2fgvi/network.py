@@ -5,6 +5,8 @@ The parts of a forward pass are methods, so that what does not depend on the win
 (features of a frame, flow of a pair) can be made once.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
@@ -117,12 +119,31 @@ class E2FGVI(nn.Module):
         )
         maps = self.encoder(frames.flatten(0, 1)).unflatten(0, shape)
         carried = self.feat_prop_module(maps[:, :num_local], forward, backward)
-        maps = torch.cat((carried, maps[:, num_local:]), 1).flatten(0, 1)
-        tokens = self.ss(maps).unflatten(0, shape)
-        for block in self.transformer:
-            tokens = block(tokens, maps.shape[-2:])
-        maps = maps + self.sc(tokens.flatten(0, 1), maps.shape[-2:])
-        return torch.tanh(self.decoder(maps)), (forward, backward)
+        maps = torch.cat((carried, maps[:, num_local:]), 1)
+        composed = torch.cat([self.compose(window, []) for window in maps])
+        return self.decode(composed), (forward, backward)
+
+    def compose(self, maps: Tensor, reference_tokens: Sequence[Tensor]) -> Tensor:
+        """Make up what no frame of the window shows.
+
+        Args:
+            maps: [T, C, H / 4, W / 4] of the frames that are wanted, after propagation.
+            reference_tokens: of each frame that is only looked at, [1, rows, columns, hidden].
+
+        Returns:
+            [T, C, H / 4, W / 4].
+        """
+        size, num_wanted = maps.shape[-2:], len(maps)
+        tokens = torch.cat((self.ss(maps), *reference_tokens))[None]
+        for block in self.transformer[:-1]:
+            tokens = block(tokens, size, tokens.shape[1])
+        tokens = self.transformer[-1](tokens, size, num_wanted)
+        composed: Tensor = maps + self.sc(tokens[0], size)
+        return composed
+
+    def decode(self, maps: Tensor) -> Tensor:
+        """Return pictures [N, 3, H, W], -1..1, of feature maps [N, C, H / 4, W / 4]."""
+        return torch.tanh(self.decoder(maps))
 
 
 def shrink(frames_N3HW: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Second-order deformable alignment after BasicVSR++ (Chan et al., CVPR 2022), as 
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import deform_conv2d
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from toolkit.adapters.e2fgvi.flow import warp
 
@@ -45,11 +45,37 @@ class _Alignment(nn.Module):
             (2 * _NUM_TAPS * _NUM_GROUPS, _NUM_TAPS * _NUM_GROUPS), 1
         )
         # An offset is (y, x) px; the first half of the groups looks one frame away.
-        flows = [flow.flip(1).repeat(1, _NUM_TAPS * _NUM_GROUPS // 2, 1, 1) for flow in (flow_1, flow_2)]
+        flows = [
+            flow.flip(1).repeat(1, _NUM_TAPS * _NUM_GROUPS // 2, 1, 1) for flow in (flow_1, flow_2)
+        ]
         offsets = _MAX_OFFSET_PX * torch.tanh(offsets) + torch.cat(flows, 1)
-        return deform_conv2d(
-            pair, offsets, self.weight, self.bias, padding=1, mask=torch.sigmoid(mask)
-        )
+        taps = _sample(pair, offsets) * torch.sigmoid(mask).unflatten(1, (_NUM_GROUPS, 1, -1))
+        aligned = self.weight.flatten(1) @ taps.flatten(1, 3).flatten(2)
+        return (aligned + self.bias[:, None]).unflatten(2, pair.shape[-2:])
+
+
+def _sample(maps_BCHW: Tensor, offsets: Tensor) -> Tensor:
+    """Return what the taps of a 3 x 3 kernel see: [B, groups, C / groups, 9, H, W].
+
+    With the product that follows, this is torchvision's ``deform_conv2d``, which uses one thread on
+    a CPU.
+
+    Args:
+        maps_BCHW: what is looked at; zero beyond its edge.
+        offsets: [B, groups * 9 * 2, H, W] px (y, x) from the usual place of each tap.
+    """
+    num_batch, _, height, width = maps_BCHW.shape
+    like = {"dtype": offsets.dtype, "device": offsets.device}
+    step = torch.arange(-1, 2, **like)
+    offsets = offsets.view(num_batch * _NUM_GROUPS, _NUM_TAPS, 2, height, width)
+    y = offsets[:, :, 0] + step.repeat_interleave(3).view(9, 1, 1)
+    x = offsets[:, :, 1] + step.repeat(3).view(9, 1, 1)
+    y = (y + torch.arange(height, **like)[:, None]) * (2 / max(height - 1, 1)) - 1
+    x = (x + torch.arange(width, **like)) * (2 / max(width - 1, 1)) - 1
+    grouped = maps_BCHW.contiguous().view(num_batch * _NUM_GROUPS, -1, height, width)
+    grid = torch.stack((x, y), -1).flatten(1, 2)
+    taps = F.grid_sample(grouped, grid, align_corners=True)
+    return taps.view(num_batch, _NUM_GROUPS, -1, _NUM_TAPS, height, width)
 
 
 class Propagation(nn.Module):
@@ -96,7 +122,8 @@ class Propagation(nn.Module):
         for index, maps in enumerate(inputs):
             if index:
                 flow_1 = flows[:, index - 1]
-                state_2, flow_2, moved_2 = state.new_zeros(state.shape), torch.zeros_like(flow_1), state.new_zeros(state.shape)
+                state_2, moved_2 = torch.zeros_like(state), torch.zeros_like(state)
+                flow_2 = torch.zeros_like(flow_1)
                 if index > 1:
                     state_2 = carried[-2]
                     flow_2 = flow_1 + warp(flows[:, index - 2], flow_1)

@@ -13,10 +13,10 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 
 KERNEL, STRIDE, PADDING = 7, 3, 3
 WINDOW = (5, 9)
-_EXPAND = (2, 4)
+_SHIFTS = ((-2, -4), (-2, 4), (2, -4), (2, 4))
+"""How the grid is rolled, so that the tokens around a window come to lie in it."""
+
 _NUM_HEADS = 4
-_FAR = -100.0
-"""Added to the score of a pooled token beyond the grid, as in training: next to nothing, not nothing."""
 
 
 def grid_size(height: int, width: int) -> tuple[int, int]:
@@ -96,24 +96,44 @@ def partition(grid: Tensor) -> Tensor:
     return tiles.transpose(-3, -2).flatten(-2).flatten(-3, -2)
 
 
+def _outside_window() -> Tensor:
+    """Return which places of the window, in four rolled grids one after the other, are outside."""
+    outside = torch.ones(len(_SHIFTS), *WINDOW)
+    for corner, (dy, dx) in zip(outside, _SHIFTS, strict=True):
+        corner[max(0, dy) : WINDOW[0] + dy, max(0, dx) : WINDOW[1] + dx] = 0
+    return outside.flatten().nonzero().flatten()
+
+
 @cache
-def _places(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return which tokens and which pooled tokens are keys of each window.
+def _places(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which tokens of a grid are keys of each of its windows.
+
+    A token that lies in two rolled grids counts twice: log 2 is added to its score. Pooled tokens
+    beyond the grid, whose scores training lowered by 100, are left out.
 
     Returns:
-        [num_windows, 45 + 4 * 45] places of tokens: the window's own, then four rolled grids;
-        [num_windows, 45] places of pooled tokens, num_windows where beyond the grid.
+        [windows, 45] places of a window's own tokens; [windows, keys] places of its keys, in the
+        grid and, from rows * columns on, among the pooled tokens; [windows, keys] what is added to
+        their scores.
     """
-    own_HW = torch.arange(rows * columns, device=device).view(rows, columns)
-    dy, dx = _EXPAND
-    rolled = [own_HW.roll((y, x), (0, 1)) for y, x in ((-dy, -dx), (-dy, dx), (dy, -dx), (dy, dx))]
-    near = torch.cat([partition(grid) for grid in (own_HW, *rolled)], 1)
+    grid_HW = torch.arange(rows * columns).view(rows, columns)
+    own = partition(grid_HW)
+    rolled = torch.cat([partition(grid_HW.roll(shift, (0, 1))) for shift in _SHIFTS], 1)
+    near = torch.cat((own, rolled[:, _outside_window()]), 1)
     down, across = rows // WINDOW[0], columns // WINDOW[1]
-    pooled_hw = torch.arange(down * across, device=device).view(1, 1, down, across)
-    half = (WINDOW[0] // 2, WINDOW[1] // 2)
-    padded = F.pad(pooled_hw, (half[1], half[1], half[0], half[0]), value=down * across)
-    far = F.unfold(padded.float(), WINDOW)[0].T.long()
-    return near, far
+    places, biases = [], []
+    for index, window in enumerate(near):
+        place, count = window.unique(return_counts=True)
+        y, x = torch.meshgrid(torch.arange(down), torch.arange(across), indexing="ij")
+        is_near = (y - index // across).abs() <= WINDOW[0] // 2
+        is_near &= (x - index % across).abs() <= WINDOW[1] // 2
+        pooled = rows * columns + torch.arange(down * across)
+        places.append(torch.cat((place, pooled)))
+        far = torch.where(is_near.flatten(), 0.0, -torch.inf)
+        biases.append(torch.cat((count.log(), far)))
+    keys, bias = torch.stack(places), torch.stack(biases)
+    used = bias.isfinite().any(0)
+    return own.to(device), keys[:, used].to(device), bias[:, used].to(device)
 
 
 class _Attention(nn.Module):
@@ -121,49 +141,36 @@ class _Attention(nn.Module):
         super().__init__()
         self.qkv = nn.Linear(num_channels, 3 * num_channels)
         self.proj = nn.Linear(num_channels, num_channels)
-        around = torch.ones(4, *WINDOW)
-        for corner, (y, x) in zip(
-            around,
-            (
-                (slice(None, -_EXPAND[0]), slice(None, -_EXPAND[1])),
-                (slice(None, -_EXPAND[0]), slice(_EXPAND[1], None)),
-                (slice(_EXPAND[0], None), slice(None, -_EXPAND[1])),
-                (slice(_EXPAND[0], None), slice(_EXPAND[1], None)),
-            ),
-            strict=True,
-        ):
-            corner[y, x] = 0  # in the window itself
-        self.register_buffer("valid_ind_rolled", around.flatten().nonzero().flatten())
+        self.register_buffer("valid_ind_rolled", _outside_window())  # an entry of the weights
 
-    def forward(self, tokens: Tensor, pooled: Tensor) -> Tensor:
-        """Return [B, T, H, W, C] of such tokens and one pooled token a window [B, T, windows, C]."""
-        num_batch, num_frames, rows, columns, num_channels = tokens.shape
-        near, far = _places(rows, columns, tokens.device)
-        near = torch.cat((near[:, :45], near[:, 45:][:, self.valid_ind_rolled]), 1)
-        qkv = self.qkv(tokens).flatten(2, 3)
-        query, key, value = qkv.chunk(3, -1)
-        pooled_kv = F.linear(
-            pooled, self.qkv.weight[num_channels:], self.qkv.bias[num_channels:]
-        )
-        pooled_kv = F.pad(pooled_kv, (0, 0, 0, 1))  # a zero for what is beyond the grid
-        pooled_key, pooled_value = pooled_kv.chunk(2, -1)
-        keys, values = (
-            torch.cat((here[:, :, near], there[:, :, far]), 3)
-            for here, there in ((key, pooled_key), (value, pooled_value))
-        )
-        bias = torch.zeros(len(near), num_frames, near.shape[1] + far.shape[1], device=tokens.device, dtype=tokens.dtype)
-        bias[:, :, near.shape[1] :] = (far == len(far))[:, None] * _FAR
+    def forward(self, tokens: Tensor, pooled: Tensor, num_wanted: int) -> Tensor:
+        """Attend from the first ``num_wanted`` frames to all.
+
+        Args:
+            tokens: [B, T, H, W, C].
+            pooled: [B, T, windows, C], one token a window.
+            num_wanted: how many frames are wanted.
+
+        Returns:
+            [B, num_wanted, H, W, C].
+        """
+        num_channels = tokens.shape[-1]
+        own, keys, bias = _places(*tokens.shape[2:4], tokens.device)
+        everything = torch.cat((tokens.flatten(2, 3), pooled), 2)
+        weight, bias_q = self.qkv.weight, self.qkv.bias
+        query = F.linear(everything[:, :num_wanted, own], weight[:num_channels], bias_q[:num_channels])
+        key_value = F.linear(everything, weight[num_channels:], bias_q[num_channels:])
+        key, value = key_value[:, :, keys].chunk(2, -1)
         attended = F.scaled_dot_product_attention(
-            _by_head(query[:, :, near[:, :45]]),
-            _by_head(keys),
-            _by_head(values),
-            bias.flatten(1)[:, None, None].repeat(num_batch, 1, 1, 1),
+            _by_head(query),
+            _by_head(key),
+            _by_head(value),
+            bias.to(query.dtype).repeat(len(tokens), tokens.shape[1])[:, None, None],
         )
-        attended = attended.unflatten(2, (num_frames, 45)).unflatten(0, (num_batch, -1))
+        attended = attended.unflatten(2, (num_wanted, -1)).unflatten(0, (len(tokens), -1))
         attended = attended.permute(0, 3, 1, 4, 2, 5).flatten(2, 3).flatten(3)
-        back = near[:, :45].flatten().argsort()
-        result: Tensor = self.proj(attended[:, :, back]).view_as(tokens)
-        return result
+        result: Tensor = self.proj(attended[:, :, own.flatten().argsort()])
+        return result.view(-1, num_wanted, *tokens.shape[2:])
 
 
 def _by_head(windows: Tensor) -> Tensor:
@@ -183,11 +190,14 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(num_channels)
         self.mlp = _Mlp(num_channels)
 
-    def forward(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return [B, T, H, W, C] of such tokens; ``size`` is that of the feature map."""
+    def forward(self, tokens: Tensor, size: tuple[int, int], num_wanted: int) -> Tensor:
+        """Return the first ``num_wanted`` frames [B, num_wanted, H, W, C] of such tokens.
+
+        ``size`` is that of the feature map.
+        """
         normed = self.norm1(tokens)
         windows = partition(normed.permute(0, 1, 4, 2, 3)).transpose(2, 3)
         pooled = self.pool_layers[0](windows)[..., 0]
-        tokens = tokens + self.attn(normed, pooled)
+        tokens = tokens[:, :num_wanted] + self.attn(normed, pooled, num_wanted)
         result: Tensor = tokens + self.mlp(self.norm2(tokens), size)
         return result
