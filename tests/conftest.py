@@ -36,6 +36,27 @@ def shared_dir() -> Path:
     return shared
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say which reference outputs of official models ours are compared with."""
+    parser.addoption("--golden", type=Path, help="their folder, instead of ../shared/golden")
+    parser.addoption("--golden-salt", default="public-1", help="what weights are filled from")
+
+
+@pytest.fixture(scope="session")
+def golden_dir(request: pytest.FixtureRequest) -> Path:
+    """The folder of reference outputs of official models."""
+    folder = request.config.getoption("--golden") or ROOT.parent / "shared" / "golden"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/golden, or --golden DIR: outputs of official models")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_salt(request: pytest.FixtureRequest) -> str:
+    """What the weights and inputs of the reference outputs are filled from."""
+    return request.config.getoption("--golden-salt")
+
+
 @pytest.fixture(scope="session")
 def weights() -> Callable[[str], Path]:
     """Where a model's file is; skips without the default profile's, which ``make test`` fetches."""

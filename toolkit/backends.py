@@ -68,6 +68,9 @@ def _missing(kind: str, name: str, error: ModuleNotFoundError, command: str) -> 
 
 
 register("mask", "blazepose", "toolkit.adapters.blazepose:BlazePoseMasker")
+register("mask", "maskrcnn-r101", "toolkit.adapters.maskrcnn:MaskRCNNMasker", extra="paper")
+register("inpaint", "e2fgvi", "toolkit.adapters.e2fgvi:E2FGVIInpainter", extra="paper")
+register("inpaint", "e2fgvi_hq", "toolkit.adapters.e2fgvi:E2FGVIHQInpainter", extra="paper")
 register("inpaint", "flow", "toolkit.adapters.flow:FlowInpainter")
 register("inpaint", "navier_stokes", "toolkit.adapters.navier_stokes:NavierStokesInpainter")
 register("inpaint", "none", "toolkit.adapters.navier_stokes:NoInpainter")

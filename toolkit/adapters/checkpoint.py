@@ -45,18 +45,17 @@ def load_weights(module: nn.Module, weights: Mapping[str, Any], what: str) -> No
     expected = module.state_dict()
     missing = [key for key in expected if key not in weights]
     unknown = [key for key in weights if key not in expected]
-    misshapen = [key for key in expected if key in weights and _shape(weights[key]) != _shape(expected[key])]
+    misshapen = [
+        key for key in expected if key in weights and _shape(weights[key]) != _shape(expected[key])
+    ]
     for fault, keys in (
-        ("lacks", missing),
-        ("also holds", unknown),
-        ("has in another shape", misshapen),
+        (f"lacks {len(missing)} of {len(expected)} entries", missing),
+        (f"holds {len(unknown)} more than the {len(expected)} entries", unknown),
+        (f"has in another shape {len(misshapen)} of {len(expected)} entries", misshapen),
     ):
         if keys:
-            named = ", ".join(keys[:_NUM_NAMED])
-            raise ModelError(
-                f"{what}: the file {fault} {len(keys)} of {len(expected)} entries ({named}"
-                f"{', ...' if len(keys) > _NUM_NAMED else ''}): give the official file, complete"
-            )
+            named = ", ".join([*keys[:_NUM_NAMED], *["..."] * (len(keys) > _NUM_NAMED)])
+            raise ModelError(f"{what}: the file {fault} ({named}): give the official one, complete")
     module.load_state_dict({key: weights[key] for key in expected})
 
 

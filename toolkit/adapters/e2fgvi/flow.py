@@ -3,6 +3,8 @@
 Flow is (u, v) px, x before y. All tensors are float32.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
@@ -34,8 +36,7 @@ class _Conv(nn.Module):
         self.conv = nn.Conv2d(num_in, num_out, 7, padding=3)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        result: Tensor = self.conv(x_NCHW)
-        return result
+        return self.conv(x_NCHW)
 
 
 class _Level(nn.Module):
@@ -43,15 +44,13 @@ class _Level(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        pairs = zip(_CHANNELS, _CHANNELS[1:], strict=False)
-        self.basic_module = nn.ModuleList(_Conv(*pair) for pair in pairs)
+        self.basic_module = nn.ModuleList(_Conv(*pair) for pair in pairwise(_CHANNELS))
 
     def forward(self, x_N8HW: Tensor) -> Tensor:
         *inner, last = self.basic_module
         for conv in inner:
             x_N8HW = F.relu(conv(x_N8HW))
-        result: Tensor = last(x_N8HW)
-        return result
+        return last(x_N8HW)
 
 
 class SPyNet(nn.Module):

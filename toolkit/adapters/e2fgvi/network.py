@@ -1,5 +1,6 @@
-"""E2FGVI and E2FGVI-HQ (Li et al., "Towards An End-to-End Framework for Flow-Guided Video
-Inpainting", CVPR 2022) as one module whose keys are those of the official weights.
+"""The network of E2FGVI and E2FGVI-HQ; its keys are those of the official weights.
+
+Li et al., "Towards An End-to-End Framework for Flow-Guided Video Inpainting", CVPR 2022.
 
 The parts of a forward pass are methods, so that what does not depend on the window of time
 (features of a frame, flow of a pair) can be made once.
@@ -72,8 +73,7 @@ class _Enlarge(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-        result: Tensor = self.conv(x)
-        return result
+        return self.conv(x)
 
 
 class E2FGVI(nn.Module):
@@ -138,8 +138,7 @@ class E2FGVI(nn.Module):
         for block in self.transformer[:-1]:
             tokens = block(tokens, size, tokens.shape[1])
         tokens = self.transformer[-1](tokens, size, num_wanted)
-        composed: Tensor = maps + self.sc(tokens[0], size)
-        return composed
+        return maps + self.sc(tokens[0], size)
 
     def decode(self, maps: Tensor) -> Tensor:
         """Return pictures [N, 3, H, W], -1..1, of feature maps [N, C, H / 4, W / 4]."""

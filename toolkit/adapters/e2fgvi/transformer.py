@@ -63,8 +63,7 @@ class SoftComposition(nn.Module):
     def forward(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         """Return maps [N, C, *size] of tokens [N, rows, columns, hidden]."""
         maps = fold(self.embedding(tokens.flatten(1, 2)).transpose(1, 2), size)
-        result: Tensor = self.bias_conv(maps) if self._is_hq else maps + self.bias
-        return result
+        return self.bias_conv(maps) if self._is_hq else maps + self.bias
 
 
 @cache
@@ -85,8 +84,7 @@ class _Mlp(nn.Module):
     def forward(self, tokens: Tensor, size: tuple[int, int]) -> Tensor:
         maps = fold(self.conv1(tokens).flatten(2, 3).flatten(0, 1).transpose(1, 2), size)
         columns = unfold(maps / _overlaps(size, maps.device).to(maps.dtype))
-        result: Tensor = self.conv2(columns.transpose(1, 2)).view_as(tokens)
-        return result
+        return self.conv2(columns.transpose(1, 2)).view_as(tokens)
 
 
 def partition(grid: Tensor) -> Tensor:
@@ -98,7 +96,7 @@ def partition(grid: Tensor) -> Tensor:
 
 def _outside_window() -> Tensor:
     """Return which places of the window, in four rolled grids one after the other, are outside."""
-    outside = torch.ones(len(_SHIFTS), *WINDOW)
+    outside = torch.ones(len(_SHIFTS), *WINDOW, device="cpu")
     for corner, (dy, dx) in zip(outside, _SHIFTS, strict=True):
         corner[max(0, dy) : WINDOW[0] + dy, max(0, dx) : WINDOW[1] + dx] = 0
     return outside.flatten().nonzero().flatten()
@@ -158,7 +156,9 @@ class _Attention(nn.Module):
         own, keys, bias = _places(*tokens.shape[2:4], tokens.device)
         everything = torch.cat((tokens.flatten(2, 3), pooled), 2)
         weight, bias_q = self.qkv.weight, self.qkv.bias
-        query = F.linear(everything[:, :num_wanted, own], weight[:num_channels], bias_q[:num_channels])
+        query = F.linear(
+            everything[:, :num_wanted, own], weight[:num_channels], bias_q[:num_channels]
+        )
         key_value = F.linear(everything, weight[num_channels:], bias_q[num_channels:])
         key, value = key_value[:, :, keys].chunk(2, -1)
         attended = F.scaled_dot_product_attention(
@@ -169,8 +169,9 @@ class _Attention(nn.Module):
         )
         attended = attended.unflatten(2, (num_wanted, -1)).unflatten(0, (len(tokens), -1))
         attended = attended.permute(0, 3, 1, 4, 2, 5).flatten(2, 3).flatten(3)
-        result: Tensor = self.proj(attended[:, :, own.flatten().argsort()])
-        return result.view(-1, num_wanted, *tokens.shape[2:])
+        return (self.proj(attended[:, :, own.flatten().argsort()])).view(
+            -1, num_wanted, *tokens.shape[2:]
+        )
 
 
 def _by_head(windows: Tensor) -> Tensor:
@@ -199,5 +200,4 @@ class Block(nn.Module):
         windows = partition(normed.permute(0, 1, 4, 2, 3)).transpose(2, 3)
         pooled = self.pool_layers[0](windows)[..., 0]
         tokens = tokens[:, :num_wanted] + self.attn(normed, pooled, num_wanted)
-        result: Tensor = tokens + self.mlp(self.norm2(tokens), size)
-        return result
+        return tokens + self.mlp(self.norm2(tokens), size)

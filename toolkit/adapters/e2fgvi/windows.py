@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.adapters.e2fgvi.network import MULTIPLE_HW, E2FGVI, shrink
+from toolkit.adapters.e2fgvi.network import E2FGVI, MULTIPLE_HW, shrink
 from toolkit.frames import FrameStore
 from toolkit.m2m.types import Array, Progress
 
@@ -55,7 +55,9 @@ def fill_clip(
         if with_hole:
             references = choose_references(middle, local, num_frames, max_references)
             clip.forget_before(local[0], references)
-            predicted = dict(zip(with_hole, clip.predict(local, references, with_hole), strict=True))
+            predicted = dict(
+                zip(with_hole, clip.predict(local, references, with_hole), strict=True)
+            )
         for index in local:
             frame_HWC = frames[index]
             if index in predicted:
@@ -101,7 +103,7 @@ class _Clip:
 
     def forget_before(self, first_local: int, references: Sequence[int]) -> None:
         """Drop what no later window asks for."""
-        first_reference = min(references, default=first_local)
+        first_reference = min((first_local, *references))
         for known, first in (
             (self._maps, first_local),
             (self._flows, first_local),
@@ -110,24 +112,28 @@ class _Clip:
             for index in [index for index in known if index < first]:
                 del known[index]
 
-    @torch.inference_mode()
     def predict(
         self, local: range, references: Sequence[int], wanted: Sequence[int]
     ) -> list[Array]:
         """Return what the model makes of the wanted local frames: [H, W, 3] uint8."""
+        with torch.inference_mode():
+            pictures = self._predict(local, references, [i - local[0] for i in wanted])
+            height, width = self._size
+            pictures = (pictures[:, :, :height, :width].float() + 1) / 2 * 255
+            return list(pictures.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8))
+
+    def _predict(self, local: range, references: Sequence[int], wanted: list[int]) -> Tensor:
         model = self._model
-        flows = torch.stack([self._flow(index) for index in local[:-1]], 1) if len(local) > 1 else None
+        flows = (
+            torch.stack([self._flow(index) for index in local[:-1]], 1) if len(local) > 1 else None
+        )
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             tokens = [self._token(index) for index in references]
             maps = torch.stack([self._map(index) for index in local], 1)
             if flows is not None:
                 with torch.autocast(self._device.type, enabled=False):
                     maps = model.feat_prop_module(maps.float(), flows[:1], flows[1:])
-            maps = model.compose(maps[0], tokens)
-            pictures = model.decode(maps[[index - local[0] for index in wanted]])
-        height, width = self._size
-        pictures_NHWC = (pictures[:, :, :height, :width].float() + 1).permute(0, 2, 3, 1) / 2 * 255
-        return list(pictures_NHWC.cpu().numpy().astype(np.uint8))
+            return model.decode(model.compose(maps[0], tokens)[wanted])
 
     def _picture(self, index: int) -> Tensor:
         """Return a frame with its holes zero, padded by its mirror image: [1, 3, H, W], -1..1."""
@@ -140,11 +146,13 @@ class _Clip:
     def _map(self, index: int) -> Tensor:
         if index not in self._maps:
             self._maps[index] = self._model.encoder(self._picture(index))
+            if index % REFERENCE_EVERY_FRAMES == 0:
+                self._tokens[index] = self._model.ss(self._maps[index])
         return self._maps[index]
 
     def _token(self, index: int) -> Tensor:
         if index not in self._tokens:
-            self._tokens[index] = self._model.ss(self._map(index))
+            self._map(index)
         return self._tokens[index]
 
     def _flow(self, index: int) -> Tensor:
