@@ -196,6 +196,7 @@ def test_bounded_references_are_the_nearest():
     assert choose_references(0, range(6), 400, 4) == [10, 20, 30, 40]
 
 
+@pytest.mark.slow
 def test_half_precision_is_close(network):
     """Of the encoder, transformer and decoder in bfloat16, few levels are off on average."""
     frames, masks = make_clip(3, *_SMALL_HW)
