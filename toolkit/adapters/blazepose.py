@@ -68,7 +68,7 @@ Proposal = tuple[str, Detection, Region]
 class BlazePoseMasker:
     """Implements ``toolkit.m2m.types.Masker``."""
 
-    models = (
+    models: tuple[str, ...] = (
         "movenet_multipose",
         "nanodet",
         "pose_detection",

@@ -1,7 +1,7 @@
 """Bodies recovered in a camera of their own, in the camera of the clip.
 
-OSX recovers each person in a crop, with a virtual camera of 5000 px focal length whose sensor is the
-crop: people have different cameras, and depths that cannot be compared.
+OSX recovers each person in a crop, with a virtual camera of 5000 px focal length whose sensor is
+the crop: people have different cameras, and depths that cannot be compared.
 """
 
 import numpy as np
@@ -10,10 +10,11 @@ from toolkit.m2m.types import Array, Camera
 
 FOCAL_PX = 5000.0
 CROP_HW = (256, 192)
+MIN_DEPTH_M = 0.01
 
 
 def camera_of_box(box_xywh: Array) -> Array:
-    """Return fx, fy, cx, cy px of the camera of a crop that is x, y, width, height px of a frame."""
+    """Return fx, fy, cx, cy px of the camera of a crop x, y, width, height px of a frame."""
     x, y, width, height = box_xywh
     return np.array(
         (
@@ -38,6 +39,7 @@ def to_clip_camera(points_N3: Array, camera_4: Array, camera: Camera) -> Array:
     """
     fx, fy, cx, cy = camera_4
     x_N, y_N, z_N = points_N3.T
+    z_N = np.maximum(z_N, MIN_DEPTH_M)
     depth_N = z_N * camera.fy / fy
     u_N, v_N = fx * x_N / z_N + cx, fy * y_N / z_N + cy
     return np.stack(

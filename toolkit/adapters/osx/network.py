@@ -6,6 +6,7 @@ them are x y z, the first place at 0. A left hand is looked at in a mirror, as a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class Bodies:
     Attributes:
         root_pose, body_pose, left_hand_pose, right_hand_pose, jaw_pose: [B, 3, 63, 45, 45, 3].
         shape, expression: [B, 10].
-        translation: [B, 3] m, in a camera of its own for each person (``toolkit.adapters.osx.camera``).
+        translation: [B, 3] m, in a virtual camera (``toolkit.m2m.virtual_camera``).
         joints: [B, 65, 3] in the body's heat map.
         boxes: [B, 3, 4] of left hand, right hand and face, px of the 512 x 384 image.
     """
@@ -58,7 +59,7 @@ def _convolve(num_in: int, num_out: int, *, last: bool) -> nn.Sequential:
 def _enlarge(*widths: int) -> nn.Sequential:
     """Twice the size for each pair of widths."""
     layers: list[nn.Module] = []
-    for num_in, num_out in zip(widths, widths[1:], strict=False):
+    for num_in, num_out in pairwise(widths):
         deconv = nn.ConvTranspose2d(num_in, num_out, 4, 2, 1, bias=False)
         layers += [deconv, nn.BatchNorm2d(num_out), nn.ReLU()]
     return nn.Sequential(*layers)
@@ -304,7 +305,7 @@ def _restore_boxes(found_B34: Tensor) -> Tensor:
 
 def _unmirror(joints: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the joints of left and right hands in the body's heat map."""
-    placed = []
+    placed: list[Tensor] = []
     for hand, box in zip(joints.chunk(2), boxes[:, :2].unbind(1), strict=True):
         x = hand[..., :1]
         if not placed:
