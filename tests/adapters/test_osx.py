@@ -8,7 +8,18 @@ pytest.importorskip("torch", reason="needs the extra paper")
 import torch
 
 from tests.golden import distance, draw_clip, draw_noise, fill_weights, read_golden
-from toolkit.adapters.osx.network import FULL, NO_DECODER, NO_FACE_DECODER, OSX, Bodies
+from toolkit.adapters.osx import cut_out, fit_box
+from toolkit.adapters.osx.decoder import Decoder
+from toolkit.adapters.osx.network import (
+    FULL,
+    NO_DECODER,
+    NO_FACE_DECODER,
+    OSX,
+    Bodies,
+    to_axis_angle,
+)
+from toolkit.adapters.osx.weights import load_network
+from toolkit.errors import ModelError
 
 _NAMES = {FULL: "osx_l", NO_FACE_DECODER: "osx_l_wo_face_decoder", NO_DECODER: "osx_l_wo_decoder"}
 _POSES = {
@@ -67,3 +78,61 @@ def test_golden_bodies_equal_the_official_code(variant, golden_dir, golden_salt)
     compare(model(images), golden, "plain")
     fill_weights(model, golden_salt, override=about["weights"]["override"])
     compare(model(images), golden, "override")
+
+
+@torch.inference_mode()
+def test_rotations_keep_their_matrix():
+    """Six numbers become the rotation whose first columns they are, also of a batch of three."""
+    given = draw_noise("rotations", (3, 40 * 6), "m2m")
+    found = matrices(to_axis_angle(given)).reshape(3, 40, 3, 3)
+    first, second = given.view(3, 40, 3, 2).unbind(3)
+    x = torch.nn.functional.normalize(first, dim=2)
+    assert distance(found[..., 0], x) < 1e-5
+    assert (np.einsum("bni,bni->bn", found[..., 1], second.numpy()) > 0).all()
+    assert np.allclose(np.linalg.det(found), 1)
+
+
+def test_a_crop_shows_its_box():
+    """A box of the frame fills the crop, stretched pixels are squared, and beyond is black."""
+    frame = np.zeros((100, 200, 3), np.uint8)
+    box = fit_box(np.array((60.0, 20, 90, 80)), 1.0)
+    assert np.allclose(box, (75 - 28.125, 50 - 37.5, 56.25, 75))
+    x, y, width, height = fit_box(np.array((60.0, 20, 90, 80)), 1.5)
+    assert width * 1.5 / height == pytest.approx(0.75)
+    assert (x + width / 2, y + height / 2) == pytest.approx((75, 50))
+    frame[40:60, 70:80] = 255
+    crop = cut_out(frame, box)
+    rows, columns = np.nonzero(crop[..., 0] > 127)
+    assert abs(rows.mean() - 255.5) < 1
+    assert abs(columns.mean() - 191.5) < 1
+    assert np.ptp(rows) + 1 == pytest.approx(20 * 512 / 75, abs=2)
+    assert not cut_out(np.full_like(frame, 9), np.array((-300.0, 0, 75, 100))).any()
+
+
+def test_wrong_weights_are_refused(tmp_path):
+    """Old prefixes are known, training's entries are left; what is missing is named."""
+    path = tmp_path / "osx.pth.tar"
+    torch.save({"network": {"module.backbone.pos_embed": torch.zeros(1, 193, 768)}}, path)
+    with pytest.raises(ModelError, match=r"as OSX without decoders, 768 wide: the file lacks \d+"):
+        load_network(path)
+    torch.save({"network": {"pos_embed": torch.zeros(1)}}, path)
+    with pytest.raises(ModelError, match="holds no weights of OSX: encoder.pos_embed"):
+        load_network(path)
+    torch.save([1], path)
+    with pytest.raises(ModelError, match="no entry 'network'"):
+        load_network(path)
+
+
+@torch.inference_mode()
+def test_numbers_of_our_own():
+    """Decoders of our own salt give what they gave when the model equalled the official code."""
+    decoder = Decoder(32, 5).eval()
+    fill_weights(decoder, "m2m")
+    maps = [
+        draw_noise(f"map{i}", (2, 32 // share, side, side), "m2m")
+        for i, (share, side) in enumerate(((4, 8), (2, 4), (1, 2)))
+    ]
+    points = draw_noise("points", (2, 5, 2), "m2m", "rand")
+    compare_numbers(
+        "osx decoder", decoder(maps, points, draw_noise("query", (2, 5, 256), "m2m")), 1e-4
+    )
