@@ -41,7 +41,7 @@ def test_the_offline_profile_restricts_nothing(body: str | None) -> None:
 def test_the_paper_profile_is_not_for_money() -> None:
     """Because of the body model and of the inpainter; code is not touched by it."""
     solved = _solve("paper", default_body("paper"))
-    assert solved[VIDEO] == ("non-commercial", {"smplx_neutral", "e2fgvi_hq"})
+    assert solved[VIDEO] == ("non-commercial", {"SMPL-X", "smplx_neutral", "e2fgvi_hq"})
     assert solved["code"] == ("any", set())
 
 
@@ -70,6 +70,6 @@ def test_the_command_tells_both(run_m2m) -> None:
     """A line a part, a line a question with the reason; an unknown profile is one line."""
     done = run_m2m("licences", "--profile", "paper")
     assert "smplx_neutral                     weights  SMPL-X-non-commercial" in done.stdout
-    assert "rendered video: non-commercial use only, because of e2fgvi_hq" in done.stdout
+    assert "rendered video: non-commercial use only, because of SMPL-X (" in done.stdout
     done = run_m2m("licences", "--profile", "none")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
