@@ -267,7 +267,7 @@ class Registry:
         with _one_line_errors():
             number = format_number(version.number)
             gto.deregister(str(self.root), version.name, version=number, message=message)
-        del self.releases
+        self.__dict__.pop("releases", None)  # they are read anew
 
     @property
     def cache(self) -> Any:  # noqa: ANN401 - dvc has no types

@@ -9,6 +9,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from toolkit.errors import InputError
@@ -36,7 +37,8 @@ def find_remnants(project: Project, cache: Path, takedowns: TakedownList) -> Ite
     outside = {project.source.resolve(), (project.root / ".git").resolve()}
     for path in _walk([project.root, cache], outside):
         try:
-            if path.is_file() and any(map(takedowns.is_told_by, _read_texts(path))):
+            texts = chain([path.name], _read_texts(path))
+            if path.is_file() and any(map(takedowns.is_told_by, texts)):
                 yield path
         except OSError as error:
             raise InputError(

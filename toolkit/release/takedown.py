@@ -147,8 +147,8 @@ def _find(opened: Opened, request: Request) -> Found:
     manifests = dict(_read_manifests(opened.registry))
     names = _find_clips(opened, request)
     if not names and is_clip_id(request.clip_id):  # its file and its row may be gone
-        published = opened.publish(request.clip_id)
-        if any(published & ids.keys() for ids in manifests.values()):
+        possible = opened.publish(request.clip_id)
+        if any(possible & ids.keys() for ids in manifests.values()):
             names = {request.clip_id: set()}
     wanted = request.youtube_id or request.clip_id
     if not names and not opened.read_list().has(wanted):
