@@ -64,6 +64,21 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What became of all clips that were taken down.
+
+    Attributes:
+        num_clips: how many were.
+        left: files that still hold or name one, from the root of the project.
+        unreachable: places that were not looked into, and what to do there.
+    """
+
+    num_clips: int
+    left: list[str]
+    unreachable: list[str]
+
+
+@dataclass(frozen=True)
 class Opened:
     """A project, its registry, and the names of its clips."""
 
@@ -251,19 +266,21 @@ def _remove(opened: Opened, takedowns: TakedownList, tell: Tell) -> None:
             tell(f"still tells of it: {_show(opened, path)}")
 
 
-def check(root: Path) -> tuple[list[str], list[str]]:
+def check(root: Path) -> Checked:
     """Look for clips that were taken down in all that can be reached.
 
-    Returns:
-        The files that still hold or name one; and, in words, the places that were not looked into.
-
     Raises:
-        InputError: the list of takedowns cannot be read, or was written under another key.
+        InputError: the list of takedowns cannot be read, or was written under another key; or a
+            file cannot be read.
     """
     opened = Opened.open(root)
     takedowns = opened.read_list()
-    left = [_show(opened, path) for path in find_remnants(opened.project, opened.cache, takedowns)]
-    return left, list(_list_unreachable(opened, takedowns))
+    found = find_remnants(opened.project, opened.cache, takedowns)
+    return Checked(
+        len(takedowns.takedowns),
+        [_show(opened, path) for path in found],
+        list(_list_unreachable(opened, takedowns)),
+    )
 
 
 def _list_unreachable(opened: Opened, takedowns: TakedownList) -> Iterator[str]:

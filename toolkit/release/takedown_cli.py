@@ -66,11 +66,11 @@ def takedown(
         if not dry_run:
             typer.echo(NEXT)
         return
-    left, unreachable = taking.check(Path.cwd())
-    for place in unreachable:
+    done = taking.check(Path.cwd())
+    for place in done.unreachable:
         typer.echo(f"not looked into: {place}")
-    for path in left:
+    for path in done.left:
         typer.echo(f"still tells of a clip that was taken down: {path}")
-    if left:
+    if done.left:
         raise typer.Exit(EXIT_FINDINGS)
-    typer.echo("nothing is left of what was taken down, in all that was looked into")
+    typer.echo(f"clips taken down: {done.num_clips}; nothing is left of them where it was looked")
