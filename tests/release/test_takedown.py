@@ -223,6 +223,7 @@ def test_a_dry_run_changes_nothing(project: Path, capsys) -> None:
     before = _files(project)
     said = _m2m(capsys, project, "--youtube-id", VIDEO, "--dry-run")
     assert f"{NAME}@v1.0.0" in said
+    assert f"that is the clip {TWIN}_000000_000010" in said
     assert "holds it: work/standardize/train-00000-of-00002.tar" in said
     assert _files(project) == before
     assert f"{NAME}@v1.0.0!" not in _git(project, "tag")

@@ -136,6 +136,8 @@ def take_down(root: Path, request: Request, tell: Tell, *, dry_run: bool = False
     opened = Opened.open(root)
     found = _find(opened, request)
     takedowns = opened.read_list().add(found.names.values(), request.reason, request.date)
+    for clip_id in sorted(found.names):
+        tell(f"that is the clip {clip_id}")
     releases: dict[str, set[str]] = defaultdict(set)
     for version, published in found.versions.items():
         releases[version.name] |= set(published)
