@@ -192,7 +192,10 @@ def test_an_unpinned_file_needs_trust_once_and_is_then_pinned(cache, register, s
 def test_a_file_that_the_user_supplies_is_pinned(cache, register):
     """The message says where to get it and where to put it; a changed file is not accepted."""
     register(_model("a", USER, pinned=False))
-    with pytest.raises(ModelError, match=r"get a\.bin from https://example\.org/body, put it at"):
+    with pytest.raises(
+        ModelError,
+        match=r"get a\.bin from https://example\.org/body and run ",
+    ):
         models.fetch(["a"])
     (cache / "a.bin").write_bytes(WEIGHTS)
     with pytest.raises(ModelError, match="was never verified: run  m2m models fetch a"):
@@ -254,3 +257,38 @@ def test_the_offline_profile_arrives_on_a_machine_without_npm(cache, run_m2m, tm
     files = {models.find(name).file for name in names}
     assert {path.name for path in cache.iterdir()} == files | {".lock"}
     assert run_m2m("models", "fetch", **environment).stderr == ""
+
+
+def test_a_file_got_by_hand_is_imported(tmp_path, monkeypatch):
+    """It is told by its name, copied and pinned; then it is like a fetched one."""
+    monkeypatch.setenv("M2M_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(models, "load_registry", lambda: {"a": _model("a", USER, pinned=False)})
+    with pytest.raises(ModelError, match=r"no\.bin is no file"):
+        models.import_file(tmp_path / "no.bin")
+    (tmp_path / "b.bin").write_bytes(WEIGHTS)
+    with pytest.raises(ModelError, match=r"b\.bin is the file of no model: .* one of a\.bin"):
+        models.import_file(tmp_path / "b.bin")
+    models.import_file(tmp_path / "b.bin", "a")
+    assert models.locate("a").read_bytes() == WEIGHTS
+    assert models.check("a") is None
+
+
+def test_an_import_must_be_the_registered_file(tmp_path, monkeypatch):
+    """Another sha256 than the registered one is refused, and nothing is kept."""
+    monkeypatch.setenv("M2M_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(models, "load_registry", lambda: {"a": _model("a", USER)})
+    (tmp_path / "a.bin").write_bytes(OTHER)
+    with pytest.raises(ModelError, match="a from"):
+        models.import_file(tmp_path / "a.bin")
+    assert not models.is_cached("a")
+
+
+def test_an_import_of_other_weights_is_refused(tmp_path, monkeypatch):
+    """The model's own loader looks at the file before it is copied."""
+    pytest.importorskip("torch", reason="needs the extra paper")
+    monkeypatch.setenv("M2M_CACHE", str(tmp_path))
+    path = tmp_path / "E2FGVI-HQ-CVPR22.pth.tmp"
+    path.write_bytes(WEIGHTS)
+    with pytest.raises(ModelError, match="no file of PyTorch weights"):
+        models.import_file(path, "e2fgvi_hq")
+    assert not models.is_cached("e2fgvi_hq")

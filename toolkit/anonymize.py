@@ -30,6 +30,7 @@ from toolkit.m2m.masks import without_flicker
 from toolkit.m2m.shadows import add_shadows
 from toolkit.m2m.suspects import mask_suspects
 from toolkit.m2m.types import Body, BodyMotion, Camera, Mesh, People, Renderer, Track
+from toolkit.m2m.virtual_camera import to_clip_camera
 from toolkit.progress import StartStage
 from toolkit.qa.checks import Check, Limit, load_limits
 from toolkit.video import DecodedClip, decode
@@ -307,7 +308,9 @@ def recover_people(
         recoverer = steps["recover"]()
         for track in people.tracks:
             if track.is_sure:
-                motion = recoverer.recover(track, _camera_of(clip), float(clip.timing.fps))
+                motion = recoverer.recover(
+                    track, _camera_of(clip), float(clip.timing.fps), clip.frames
+                )
                 motions += [motion] if motion is not None else []
             advance(1)
     return motions
@@ -329,12 +332,13 @@ def render_people(
     result, coverage = FrameStore(clip.frames.frame_shape), FrameStore((height, width))
     with stages.stage("render", len(clip.frames)) as advance:
         renderer: Renderer | None = None
-        frames = meshes_of_frames(steps["body"](), motions, len(background)) if motions else None
+        body, camera = steps["body"]() if motions else None, _camera_of(clip)
+        frames = meshes_of_frames(body, motions, len(background), camera) if body else None
         for empty in background:
             meshes = next(frames) if frames else []
             picture = np.zeros((height, width, 4), np.uint8)
             if meshes:
-                renderer = renderer or steps["render"](_camera_of(clip))
+                renderer = renderer or steps["render"](camera)
                 picture, _ = renderer.render(meshes)
             result.append(composite(picture, empty))
             coverage.append(np.ascontiguousarray(picture[..., 3]))
@@ -348,12 +352,23 @@ def _camera_of(clip: DecodedClip) -> Camera:
 
 
 def meshes_of_frames(
-    body: Body, motions: Sequence[BodyMotion], num_frames: int
+    body: Body, motions: Sequence[BodyMotion], num_frames: int, camera: Camera
 ) -> Iterator[list[Mesh]]:
-    """Yield the meshes of each frame, asking each motion for its next one in turn."""
-    upcoming = [(set(motion.frames_T.tolist()), body.meshes(motion)) for motion in motions]
+    """Yield the meshes of each frame in the clip's camera, asking each motion for its next one."""
+    upcoming = [
+        (set(motion.frames_T.tolist()), _in_camera(body.meshes(motion), motion, camera))
+        for motion in motions
+    ]
     for index in range(num_frames):
         yield [next(meshes) for indices, meshes in upcoming if index in indices]
+
+
+def _in_camera(meshes: Iterator[Mesh], motion: BodyMotion, camera: Camera) -> Iterator[Mesh]:
+    if motion.cameras_T4 is None:
+        yield from meshes
+        return
+    for mesh, camera_4 in zip(meshes, motion.cameras_T4, strict=True):
+        yield replace(mesh, vertices_V3=to_clip_camera(mesh.vertices_V3, camera_4, camera))
 
 
 def _describe(track: Track, drawn_ids: set[int]) -> dict[str, Any]:

@@ -68,6 +68,9 @@ def _missing(kind: str, name: str, error: ModuleNotFoundError, command: str) -> 
 
 
 register("mask", "blazepose", "toolkit.adapters.blazepose:BlazePoseMasker")
+register("mask", "maskrcnn-r101", "toolkit.adapters.maskrcnn:MaskRCNNMasker", extra="paper")
+register("inpaint", "e2fgvi", "toolkit.adapters.e2fgvi:E2FGVIInpainter", extra="paper")
+register("inpaint", "e2fgvi_hq", "toolkit.adapters.e2fgvi:E2FGVIHQInpainter", extra="paper")
 register("inpaint", "flow", "toolkit.adapters.flow:FlowInpainter")
 register("inpaint", "navier_stokes", "toolkit.adapters.navier_stokes:NavierStokesInpainter")
 register("inpaint", "none", "toolkit.adapters.navier_stokes:NoInpainter")
@@ -75,6 +78,10 @@ register("recover", "blazepose_fit", "toolkit.adapters.blazepose_fit:BlazePoseFi
 register("body", "anny-female", "toolkit.adapters.anny:make_female", extra="actors")
 register("body", "anny-male", "toolkit.adapters.anny:make_male", extra="actors")
 register("body", "anny-neutral", "toolkit.adapters.anny:make_neutral", extra="actors")
+register("recover", "osx", "toolkit.adapters.osx:OsxRecoverer", extra="paper")
+register("body", "smplx-neutral", "toolkit.adapters.smplx_body:SmplxBody", extra="paper")
+register("body", "smplx-male", "toolkit.adapters.smplx_body:MaleSmplxBody", extra="paper")
+register("body", "smplx-female", "toolkit.adapters.smplx_body:FemaleSmplxBody", extra="paper")
 register("body", "mannequin", "toolkit.adapters.mannequin:MannequinBody")
 register("render", "pyrender", "toolkit.adapters.pyrender:PyrenderRenderer")
 register("encoder", "efficientnet-lite0", "toolkit.adapters.efficientnet:EfficientNetLite0")

@@ -21,6 +21,7 @@ class Profile:
 
 _PROFILES = {
     "offline": Profile("blazepose", "flow", "blazepose_fit", "mannequin", "pyrender"),
+    "paper": Profile("maskrcnn-r101", "e2fgvi_hq", "osx", "smplx-neutral", "pyrender"),
 }
 
 

@@ -52,6 +52,7 @@ class Model:
         licence: an SPDX identifier where there is one.
         profiles: the profiles that need it.
         purpose: what it is for.
+        loader: "module:function" that refuses a file of other weights.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Model:
     licence: str
     profiles: tuple[str, ...]
     purpose: str
+    loader: str | None = None
 
 
 def cache_dir() -> Path:
@@ -96,6 +98,7 @@ def _parse(group: dict[str, Any], entry: dict[str, Any]) -> Model:
         licence=group["licence"],
         profiles=tuple(group["profiles"]),
         purpose=entry["purpose"],
+        loader=entry.get("loader"),
     )
 
 
@@ -209,6 +212,57 @@ def fetch(
     return [_path(find(name)) for name in names]
 
 
+def import_file(path: Path, name: str | None = None) -> Model:
+    """Bring a file that the user got by hand into the cache, and pin it there.
+
+    Args:
+        path: the file; it is copied.
+        name: which model it is; None: told by the file's name.
+
+    Raises:
+        ModelError: it is no file, of no registered model, has another sha256 than the registered
+            one, or other weights than the model's.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is no file: give the file of weights that you downloaded")
+    by_file = {model.file: model.name for model in load_registry().values()}
+    name = name or by_file.get(path.name)
+    if name is None:
+        wanted = [m.file for m in load_registry().values() if m.carrier.kind == "user"]
+        raise ModelError(
+            f"{path.name} is the file of no model: name it with --name, or rename it to one of "
+            f"{', '.join(wanted)}"
+        )
+    model, folder = find(name), cache_dir()
+    if model.loader:
+        _load(model, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            copied = folder / f"{model.file}.partial"
+            shutil.copyfile(path, copied)
+            _accept(model, copied)
+    except OSError as error:
+        raise ModelError(
+            f"cannot copy {path} into {folder} ({error.strerror or error}): free some space there "
+            "or set M2M_CACHE to a folder you can write to"
+        ) from error
+    return model
+
+
+def _load(model: Model, path: Path) -> None:
+    """Let the model's own loader refuse a wrong file."""
+    module, _, function = str(model.loader).partition(":")
+    try:
+        load = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"checking {model.name} needs the Python package '{error.name}', which is not "
+            "installed: run  pip install 'm2m-toolkit[paper]'"
+        ) from error
+    load(path)
+
+
 def _report(progress: Progress, num_ready: int, what: str) -> None:
     progress(what, num_ready)
 
@@ -276,7 +330,7 @@ def _accept_user_file(model: Model) -> None:
     if not path.is_file():
         raise ModelError(
             f"{model.name} must come from you ({model.licence}): get {model.file} from "
-            f"{model.carrier.ref}, put it at {path} and run  m2m models fetch {model.name}"
+            f"{model.carrier.ref} and run  m2m models import {model.file}"
         )
     if pin.is_file():
         raise ModelError(

@@ -1,8 +1,9 @@
-"""The commands ``m2m models list | fetch | verify``."""
+"""The commands ``m2m models list | fetch | import | verify``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,6 +54,20 @@ def fetch(
     with _show_progress(len(set(wanted))) as progress:
         paths = models.fetch(wanted, progress, trust_unpinned=trust_unpinned)
     typer.echo(f"{len(set(paths))} models are ready in {models.cache_dir()}")
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A file of weights that you downloaded.")],
+    name: Annotated[
+        str | None, typer.Option(help="Which model it is; told by its file name if not given.")
+    ] = None,
+) -> None:
+    """Check a file that you downloaded by hand, and copy it into the cache."""
+    from toolkit import models
+
+    model = models.import_file(file, name)
+    typer.echo(f"{model.name} is ready ({model.licence}): {models.locate(model.name)}")
 
 
 @app.command()

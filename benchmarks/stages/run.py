@@ -106,7 +106,7 @@ class ClipRun:
         height, width = self.clip.frames.frame_shape[:2]
         store = FrameStore((len(self.motions), height, width), np.float32)
         renderer: Any = self.steps["render"](self.camera) if self.motions else None
-        drawn = meshes_of_frames(self.steps["body"](), self.motions, self.num_frames)
+        drawn = meshes_of_frames(self.steps["body"](), self.motions, self.num_frames, self.camera)
         for index, meshes in enumerate(drawn):
             depth_NHW = np.zeros(store.frame_shape, np.float32)
             here = [n for n, motion in enumerate(self.motions) if index in motion.frames_T]

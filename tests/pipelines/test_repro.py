@@ -153,6 +153,7 @@ def test_a_changed_clip_redoes_one_shard_of_each_stage(built: Path, dvc: Dvc) ->
     assert len({Path(name).parent for name in changed}) == len(changed) == len(CLIP_STAGES) + 1
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_redoes_what_reads_it(built: Path, dvc: Dvc) -> None:
     """Another body: masks, scenes and poses are kept, and other releases too."""
     before = _worked(built)

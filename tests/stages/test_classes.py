@@ -94,7 +94,14 @@ def _choose(folder: Path, **classes: object) -> Project:
 
 
 @pytest.mark.usefixtures("encoder")
-@pytest.mark.parametrize("method", ["knexus", "knexus-b1", "kmeans", "resound-greedy"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "knexus",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("knexus-b1", "kmeans")),
+        pytest.param("resound-greedy", marks=pytest.mark.slow),
+    ],
+)
 def test_one_worker_and_many_choose_the_same(folder: Path, method: str) -> None:
     """Byte for byte: list, metrics and map; from scratch, and from what is kept."""
     made = []
@@ -138,6 +145,7 @@ def test_the_most_videos_win_and_count_though_few_are_embedded(folder: Path) -> 
     assert len(read_rows(project.table(EMBED))) == 2 * len(LABELS)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("encoder")
 def test_the_other_frame_is_another_vector(folder: Path) -> None:
     """The choice of the frame decides the result, so it is made again."""
@@ -229,9 +237,9 @@ def test_a_list_that_the_source_lacks_is_refused(folder: Path) -> None:
 
 def test_an_encoder_that_is_not_there_is_told_at_the_start(folder: Path) -> None:
     """Its package, or its name; and before any clip is read."""
-    _set(folder, classes={"method": "knexus", "k": 2, "encoder": "resnet18"})
+    _set(folder, classes={"method": "knexus", "k": 2, "encoder": "no-such-net"})
     project = Project.open(folder)
-    with pytest.raises(BackendError, match=r"encoder 'resnet18'") as caught:
+    with pytest.raises(BackendError, match=r"encoder 'no-such-net'") as caught:
         note_versions(project, _quiet)
     assert "\n" not in str(caught.value)
 

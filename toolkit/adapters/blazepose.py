@@ -31,6 +31,7 @@ from toolkit.m2m.views import square_pixel_views
 _MIN_SCORES = {
     "movenet": 0.2,
     "nanodet": 0.3,
+    "maskrcnn": 0.5,
     "tile": 0.4,
     "blazepose": 0.4,
     "face": 0.5,
@@ -41,6 +42,7 @@ _MIN_SCORES = {
 _MIN_SCORES_ALONE = {
     "movenet": 0.45,
     "nanodet": 0.5,
+    "maskrcnn": 0.5,
     "tile": 0.5,
     "face": 0.7,
     "hand": 2.0,
@@ -60,13 +62,13 @@ _MIN_PRESENCE_FILLED = 0.1
 _MASK_PROBABILITY = 0.5
 
 
-_Proposal = tuple[str, Detection, Region]
+Proposal = tuple[str, Detection, Region]
 
 
 class BlazePoseMasker:
     """Implements ``toolkit.m2m.types.Masker``."""
 
-    models = (
+    models: tuple[str, ...] = (
         "movenet_multipose",
         "nanodet",
         "pose_detection",
@@ -184,7 +186,7 @@ class BlazePoseMasker:
             tracker.add(track_id, index, sighting)
 
     def _discover(
-        self, image_HWC: Array, found: dict[int, Sighting], proposals: list[_Proposal]
+        self, image_HWC: Array, found: dict[int, Sighting], proposals: list[Proposal]
     ) -> tuple[list[Sighting], list[Sighting]]:
         """Return people that no track explains yet, and weak detections that nothing explains."""
         fresh: list[Sighting] = []
@@ -209,10 +211,10 @@ class BlazePoseMasker:
             if sighting is None:
                 continue
             sighting = replace(sighting, confirmed=is_strong)
-            _add(sighting, found, fresh)
+            add_sighting(sighting, found, fresh)
         return fresh, weak
 
-    def _proposals(self, image_HWC: Array, index: int) -> list[_Proposal]:
+    def _proposals(self, image_HWC: Array, index: int) -> list[Proposal]:
         """Return what each detector finds, with the region to look at more closely."""
         if index % _FAINT_EVERY_FRAMES == 0:
             faint = dict.fromkeys(_MIN_SCORES, _FAINT_SCORE)
@@ -238,7 +240,7 @@ class BlazePoseMasker:
         return [*bodies, *poses, *faces, *hands]
 
 
-def _add(sighting: Sighting, found: dict[int, Sighting], fresh: list[Sighting]) -> None:
+def add_sighting(sighting: Sighting, found: dict[int, Sighting], fresh: list[Sighting]) -> None:
     """Merge what was seen into the person it is of; else it is somebody new."""
     for track_id, item in found.items():
         if same_person(item, sighting):

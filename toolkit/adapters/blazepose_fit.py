@@ -6,6 +6,7 @@ import numpy as np
 from mannequin import Mannequin
 from scipy.spatial.transform import Rotation
 
+from toolkit.frames import FrameStore
 from toolkit.m2m.fit import fit_body
 from toolkit.m2m.skeleton import NUM_JOINTS
 from toolkit.m2m.types import Array, BodyMotion, Camera, Track
@@ -20,7 +21,13 @@ class BlazePoseFit:
         body = Mannequin("wooden")
         self._rest_J3 = body.joint_transforms(body.rest_pose())[:NUM_JOINTS, :3, 3].astype(float)
 
-    def recover(self, track: Track, camera: Camera, fps: float) -> BodyMotion | None:
+    def recover(
+        self,
+        track: Track,
+        camera: Camera,
+        fps: float,
+        frames: FrameStore | None = None,  # noqa: ARG002 - the track's landmarks are enough
+    ) -> BodyMotion | None:
         """Return the motion of one person, or None where the track holds no landmarks.
 
         It has a pose for every frame of the track and for holes of up to a second. Between frames

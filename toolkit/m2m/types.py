@@ -142,6 +142,8 @@ class BodyMotion:
         transl_T3: metres; the camera-space position is R(global_orient) applied about the pelvis,
             plus this (the convention of the ``smplx`` package).
         observed_TJ: [T, 22] whether each body joint was seen; the others follow the prior.
+        cameras_T4: [T, 4] fx, fy, cx, cy px of the camera that ``transl_T3`` is in, where that is
+            not the clip's (``toolkit.m2m.virtual_camera``); None: it is.
     """
 
     track_id: int
@@ -153,6 +155,7 @@ class BodyMotion:
     betas_10: Array
     transl_T3: Array
     observed_TJ: Array
+    cameras_T4: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -189,8 +192,10 @@ class Inpainter(Protocol):
 class Recoverer(Protocol):
     """Estimates body parameters from a track."""
 
-    def recover(self, track: Track, camera: Camera, fps: float) -> BodyMotion | None:
-        """Return the motion of one person, or None where the track holds no landmarks."""
+    def recover(
+        self, track: Track, camera: Camera, fps: float, frames: FrameStore
+    ) -> BodyMotion | None:
+        """Return the motion of one person, or None where the track does not tell it."""
         ...
 
 

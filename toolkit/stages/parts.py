@@ -145,7 +145,7 @@ def pack_motions(motions: Sequence[BodyMotion]) -> bytes:
         f"{motion.track_id}.{field.name}": np.ascontiguousarray(getattr(motion, field.name))
         for motion in motions
         for field in fields(motion)
-        if field.name != "track_id"
+        if field.name != "track_id" and getattr(motion, field.name) is not None
     }
     return save(arrays)
 
