@@ -124,7 +124,7 @@ def test_a_clip_is_taken_down_from_everything(
         tag = _git(project, "tag", "--list", "--format=%(contents)", f"{release}@v1.0.0!")
         assert "taken down (request)" in tag
         assert clip_id not in tag
-    assert "v1.0.0 (withdrawn), v2.0.0" in m2m("registry", "list")
+    assert m2m("registry", "list").count("v1.0.0 (withdrawn)") == len(RELEASES)
     for place, _, names in os.walk(project):
         for name in names:
             file = Path(place, name)
