@@ -9,7 +9,7 @@ import yaml
 from toolkit import backends
 from toolkit.config import load_profile
 from toolkit.errors import ConfigError
-from toolkit.params import read_params
+from toolkit.params import read_params, set_version
 
 
 def _write(root: Path, tmp_path: Path, **changes: Any) -> Path:
@@ -95,3 +95,46 @@ def test_no_file_says_where_to_be(tmp_path: Path) -> None:
     """A user in the wrong folder."""
     with pytest.raises(ConfigError, match="run this in a project folder"):
         read_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{scene: empty, body: null, version: 1.0.0, pixels: true} # é", None),
+        (
+            "{scene: empty, body: null, pixels: true}",
+            "{version: 2.0.0, scene: empty, body: null, pixels: true}",
+        ),
+        ("\n    scene: empty # é\n    body: null\n    version: '1.0.0'\n    pixels: true", None),
+        (
+            "\n    scene: empty\n    body: null\n    pixels: true",
+            "\n    version: 2.0.0\n    scene: empty\n    body: null\n    pixels: true",
+        ),
+    ],
+)
+def test_a_version_is_set_and_all_else_stays(
+    root: Path, tmp_path: Path, before: str, after: str | None
+) -> None:
+    """Comments and the way it is written; where there is no version, it comes first."""
+    start = "  nohuman-kinetics:"
+    text = (root / "params.yaml").read_text("utf-8")
+    shipped = next(line for line in text.splitlines() if line.startswith(start))
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(shipped, f"{start} {before}"), "utf-8")
+    set_version(path, "nohuman-kinetics", "2.0.0")
+    wanted = after or before.replace("'1.0.0'", "2.0.0").replace("1.0.0", "2.0.0")
+    assert path.read_text("utf-8") == text.replace(shipped, f"{start} {wanted}")
+
+
+def test_a_version_that_two_releases_share_is_not_set(tmp_path: Path, root: Path) -> None:
+    """The other release would get it too; the file stays as it was."""
+    text = (root / "params.yaml").read_text("utf-8")
+    text = text.replace("nohuman-kinetics: {", "nohuman-kinetics: &shared {")
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        text.replace("\n# A clip that", "  again: *shared\n\n# A clip that", 1), "utf-8"
+    )
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="cannot be set alone"):
+        set_version(path, "nohuman-kinetics", "2.0.0")
+    assert path.read_bytes() == before

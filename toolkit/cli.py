@@ -22,7 +22,7 @@ from toolkit.kinetics import cli as kinetics_cli
 from toolkit.knexus import cli as knexus_cli
 from toolkit.privacy import cli as privacy_cli
 from toolkit.release import cli as release_cli
-from toolkit.release import hub_cli
+from toolkit.release import hub_cli, takedown_cli
 from toolkit.review import cli as review_cli
 from toolkit.splits import cli as splits_cli
 from toolkit.stages import cli as stages_cli
@@ -160,6 +160,7 @@ app.command()(hub_cli.verify)
 app.command()(hub_cli.download)
 app.command()(hub_cli.publish)
 app.command()(hub_cli.withdraw)
+app.command()(takedown_cli.takedown)
 release_cli.app.command("signing-key")(hub_cli.make_signing_key)
 app.add_typer(release_cli.app, name="release")
 

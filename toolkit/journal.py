@@ -5,10 +5,11 @@ told by the shards themselves, so losing the journal loses no work.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from toolkit.files import make_folder
+from toolkit.files import make_folder, write_output
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ def read_journal(journal: Path) -> list[Entry]:
         except (ValueError, TypeError):
             continue
     return entries
+
+
+def drop_lines(journal: Path, is_dropped: Callable[[str], bool]) -> None:
+    """Take lines out of a journal, of whatever kind; where there are none, nothing is written."""
+    text = journal.read_text("utf-8", "replace") if journal.exists() else ""
+    kept = [line for line in text.splitlines(keepends=True) if not is_dropped(line)]
+    if "".join(kept) != text:
+        with write_output(journal) as partial:
+            partial.write_text("".join(kept), "utf-8")
 
 
 def _ends_line(journal: Path) -> bool:

@@ -5,12 +5,13 @@ stages that use it; how the work is done (``run``) does not.
 """
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.errors import ConfigError
+from toolkit.files import write_output
 
 PARAMS = "params.yaml"
 
@@ -182,3 +183,39 @@ def read_params(path: Path) -> Params:
             for fault in error.errors()
         )
         raise ConfigError(f"{path}: {'; '.join(faults)}: correct it") from error
+
+
+def set_version(path: Path, release: str, version: str) -> None:
+    """Give a release another version in params.yaml; all else in the file stays as it is.
+
+    Args:
+        path: of params.yaml.
+        release: its name there.
+        version: X.Y.Z.
+
+    Raises:
+        ConfigError: the file is written in a way that this cannot do; it stays as it was.
+    """
+    before = read_params(path)
+    text = path.read_bytes().decode()
+    whole = yaml.compose(text, yaml.SafeLoader)
+    values = _find_value(_find_value(whole, "releases"), release)
+    node = _find_value(values, "version")
+    if node is not None:
+        start, end, written = node.start_mark.index, node.end_mark.index, version
+    else:
+        first = values.value[0][0].start_mark
+        start = end = first.index
+        written = f"version: {version}" + (", " if values.flow_style else f"\n{' ' * first.column}")
+    with write_output(path) as partial:
+        partial.write_bytes((text[:start] + written + text[end:]).encode())
+        changed = before.releases[release].model_copy(update={"version": version})
+        if read_params(partial).releases != {**before.releases, release: changed}:
+            raise ConfigError(
+                f"{path}: releases.{release}.version cannot be set alone: set it to {version}"
+            )
+
+
+def _find_value(node: Any, key: str) -> Any:  # noqa: ANN401 - yaml has no types
+    """Return the value of a key of a mapping as it stands in the text; None where it has none."""
+    return next((value for name, value in node.value if name.value == key), None)

@@ -189,7 +189,7 @@ class Registry:
         Raises:
             InputError: it is no such statement, or its data is not here.
         """
-        path = self._locate(name, commit, PROVENANCE)
+        path = self.locate(name, commit, PROVENANCE)
         if path is None:
             return None
         try:
@@ -262,6 +262,37 @@ class Registry:
             gto.assign(str(self.root), version.name, stage, version=number)
         return True
 
+    def withdraw(self, version: Version, message: str) -> None:
+        """Say by a tag of gto that a version must not be used, and why; everybody reads that."""
+        with _one_line_errors():
+            number = format_number(version.number)
+            gto.deregister(str(self.root), version.name, version=number, message=message)
+        self.__dict__.pop("releases", None)  # they are read anew
+
+    @property
+    def cache(self) -> Any:  # noqa: ANN401 - dvc has no types
+        """DVC's cache: its ``path``, and ``oid_to_path`` of an md5."""
+        return self._repo.cache.local
+
+    @property
+    def remotes(self) -> list[str]:
+        """The names of DVC's remote storages."""
+        return sorted(self._repo.config["remote"])
+
+    def locate(self, name: str, commit: str, file: str) -> Path | None:
+        """Return where DVC keeps a file of a release at a commit; None where it has no such.
+
+        Raises:
+            InputError: the data of the release is not here.
+        """
+        files = self.read_content(name, commit).files
+        path = None if files is None else files.get(file)
+        if files is None or (path and not path.is_file()):
+            raise InputError(
+                f"the data of {name} at {commit} is not in DVC's cache: run dvc pull --all-tags"
+            )
+        return path
+
     def check_content(self, name: str, commit: str) -> None:
         """Check that what lies here is what a release holds at a commit or tag.
 
@@ -327,7 +358,7 @@ class Registry:
 
     def _read_clips(self, name: str, commit: str) -> dict[str, Clip]:
         """Return the manifest of a release at a commit, by clip."""
-        path = self._locate(name, commit, MANIFEST)
+        path = self.locate(name, commit, MANIFEST)
         if path is None:
             raise InputError(f"{name} at {commit} has no {MANIFEST}: run dvc repro again")
         columns = ["clip_id", "status", "label", "split", "sample_sha256"]
@@ -340,16 +371,6 @@ class Registry:
                 f"{MANIFEST} of {name} at {commit} cannot be read ({reason}): run m2m audit on it"
             ) from error
         return dict(zip(clips, map(Clip, *rows), strict=True))
-
-    def _locate(self, name: str, commit: str, file: str) -> Path | None:
-        """Return where DVC keeps a file of a release at a commit; None where it has no such."""
-        files = self.read_content(name, commit).files
-        path = None if files is None else files.get(file)
-        if files is None or (path and not path.is_file()):
-            raise InputError(
-                f"the data of {name} at {commit} is not in DVC's cache: run dvc pull --all-tags"
-            )
-        return path
 
     @cached_property
     def _repo(self) -> Any:  # noqa: ANN401 - dvc has no types

@@ -12,6 +12,8 @@ import yaml
 from tests.videos import paint_clip, write_video
 from toolkit.errors import AnnotationError, ConfigError, InputError
 from toolkit.kinetics.table import read_table
+from toolkit.release.pseudonyms import Pseudonyms
+from toolkit.release.takedown_list import TakedownList
 from toolkit.stages.classes import select_classes
 from toolkit.stages.clips import STANDARDIZE, run_clips
 from toolkit.stages.ingest import ingest, list_inputs, note_versions, read_classes
@@ -222,3 +224,40 @@ def test_a_key_that_is_missing_is_told_at_the_start(folder: Path) -> None:
     (folder / "keys" / "clip_ids.key").unlink()
     with pytest.raises(InputError, match="there is no file with a key: make one"):
         ingest(Project.open(folder), _quiet)
+
+
+def test_a_clip_that_was_taken_down_is_as_if_it_were_not_there(folder: Path) -> None:
+    """By its id, annotated or not, and by its bytes under another name: no row, no look kept."""
+    source = folder / "source/train/walk"
+    clip = _write_clip(source / "gone_000000_000001.mp4")
+    shutil.copy(clip, source / "copy_000000_000001.mp4")
+    _write_clip(source / "stays_000000_000001.mp4", 24)
+    _annotate(folder, *(f"walk,{name},0,1,train" for name in ("gone", "copy", "stays")))
+    before = {row.clip_id: row for row in read_table(_ingest(folder).sources_table)}
+    project = Project.open(folder)
+    note_versions(project, _quiet)
+    versions = project.versions.read_bytes()
+    names = [["gone_000000_000001", before["gone_000000_000001"].sha256]]
+    pseudonyms = Pseudonyms.from_file(project.key_file)
+    TakedownList.read(project.takedowns, pseudonyms).add(names, "request", "").write(
+        project.takedowns
+    )
+    note_versions(project, _quiet)
+    assert project.versions.read_bytes() != versions  # so that DVC runs ingest
+    assert set(_inputs(_ingest(folder))) == {"stays_000000_000001"}
+    rows = {row.clip_id: row for row in read_table(project.sources_table)}
+    assert rows["stays_000000_000001"].sha256 == before["stays_000000_000001"].sha256
+    assert not any("gone" in row.detail for row in rows.values())
+    assert rows.keys() == {"stays_000000_000001", "copy_000000_000001"}
+    assert rows["copy_000000_000001"].problems == ["missing"]
+    looks = (folder / "work/ingest/looks.jsonl").read_text()
+    assert "stays" in looks
+    assert "gone" not in looks
+    assert "copy" not in looks
+    _set_key(folder, "6d")
+    with pytest.raises(InputError, match="under another key"):
+        ingest(project, _quiet)
+
+
+def _set_key(folder: Path, byte: str) -> None:
+    (folder / "keys" / "clip_ids.key").write_text(byte * 32)

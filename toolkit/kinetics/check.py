@@ -2,8 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from toolkit.clip import derive_clip_id
@@ -81,7 +81,11 @@ def check_sources(
 
 
 def find_clips(
-    path: Path, annotation_paths: Sequence[Path], journal: Path, start_stage: StartStage
+    path: Path,
+    annotation_paths: Sequence[Path],
+    journal: Path,
+    start_stage: StartStage,
+    is_left_out: Callable[[str], bool] = lambda _name: False,
 ) -> tuple[list[Row], int]:
     """Look at a source whole and compare it with its annotations.
 
@@ -91,6 +95,8 @@ def find_clips(
         journal: keeps what was found of each file; files that are as it says are not looked at
             again.
         start_stage: ``toolkit.progress``.
+        is_left_out: tells of a clip's id, or the sha256 of its file, whether it is to be as if it
+            were not there; by its id it is not even looked at.
 
     Returns:
         A row a clip, sorted, and how many files are no videos by their names.
@@ -102,7 +108,12 @@ def find_clips(
     source = list_source(path)
     if not source.files and not annotation_paths:
         raise InputError(f"{path} holds no clip: name a folder with clips, in label/clip.mp4")
-    looks = look_at_all(source, journal, start_stage("look", len(source.files)))
+    annotations = [annotation for annotation in annotations if not is_left_out(annotation.clip_id)]
+    files = [file for file in source.files if not any(map(is_left_out, list_ids(file)))]
+    looks = look_at_all(replace(source, files=files), journal, start_stage("look", len(files)))
+    kept = [index for index, look in enumerate(looks) if not is_left_out(look.sha256 or "")]
+    source = replace(source, files=[files[index] for index in kept])
+    looks = [looks[index] for index in kept]
     if annotation_paths:
         rows = [*match(annotations, source, looks), *map(_reject, rejected)]
     else:
@@ -110,6 +121,11 @@ def find_clips(
     mark_duplicates(rows)
     rows.sort(key=lambda row: (row.clip_id or "", row.path or "", row.member or ""))
     return rows, source.num_others
+
+
+def list_ids(file: SourceFile) -> tuple[str, str]:
+    """Return the ids that the clip in a file may have: as Kinetics names it, and as we do."""
+    return file.name.stem, derive_clip_id(str(file.name))
 
 
 def match(annotations: Sequence[Annotation], source: Source, looks: Sequence[Look]) -> list[Row]:

@@ -17,6 +17,7 @@ from toolkit.config import load_profile
 from toolkit.errors import InputError
 from toolkit.files import make_folder, write_output
 from toolkit.gate import CHECK_MODELS
+from toolkit.journal import drop_lines
 from toolkit.kinetics.check import DUPLICATE, EXTRA, MISSING, find_clips
 from toolkit.kinetics.table import Row as SourceRow
 from toolkit.kinetics.table import read_table, write_table
@@ -29,6 +30,7 @@ from toolkit.qa.checks import load_limits
 from toolkit.qa.planted import load_planted
 from toolkit.release.pseudonyms import Pseudonyms
 from toolkit.release.sums import hash_file
+from toolkit.release.takedown_list import TakedownList
 from toolkit.shards import shard_name
 from toolkit.stages.engine import ClipInput
 from toolkit.stages.project import Project
@@ -45,15 +47,19 @@ _HARMLESS = {DUPLICATE}
 def ingest(project: Project, start_stage: StartStage) -> None:
     """Look at the whole source, and write what it holds to ``project.sources_table``.
 
+    A clip that was taken down has no row there, so that no later stage knows of it.
+
     Raises:
         ToolkitError: source or annotations are not what they should be, or there is no key, which
             is needed only at the end.
     """
-    Pseudonyms.from_file(project.key_file)
+    pseudonyms = Pseudonyms.from_file(project.key_file)
+    takedowns = TakedownList.read(project.takedowns, pseudonyms)
     folder = project.work("ingest")
     make_folder(folder)
     journal = folder / "looks.jsonl"
-    rows, _ = find_clips(project.source, project.annotations, journal, start_stage)
+    rows, _ = find_clips(project.source, project.annotations, journal, start_stage, takedowns.has)
+    drop_lines(journal, takedowns.is_told_by)
     _check_ids([row for row in rows if _is_clip(row)])
     make_folder(project.sources_table.parent)
     with write_output(project.sources_table) as partial:
@@ -88,6 +94,7 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
         "limits": dict(load_limits()),
         "classes": _hash_list(project),
         "encoder": encoder,
+        "takedowns": hash_file(project.takedowns) if project.takedowns.exists() else None,
         "models": {name: models.sha256_of(name) for name in sorted(needed)},
     }
     reviews = {

@@ -1,13 +1,21 @@
 """What a stage keeps from run to run: the outcome of each clip, by the key that it holds for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import write_output
-from toolkit.shards import ShardError, index_path, is_finished, read_index, read_sample, write_index
+from toolkit.shards import (
+    ShardError,
+    index_path,
+    is_finished,
+    read_index,
+    read_sample,
+    write_index,
+    write_shard,
+)
 from toolkit.stages.rows import FAILED, OK, tell_again
 
 _RECORD = ".done.json"
@@ -55,6 +63,29 @@ def forget_failures(folder: Path) -> list[str]:
             write_record(shard, replace(record, clips=kept))
         forgotten += failed
     return forgotten
+
+
+def drop_clips(folder: Path, is_dropped: Callable[[str], bool]) -> list[Path]:
+    """Write shards anew without some clips, and forget these; returns the shards that had any."""
+    touched = []
+    for shard in list_shards(folder):
+        record = read_record(shard)
+        samples = _find_samples(shard, record.sha256)
+        if not any(map(is_dropped, {*record.clips, *samples})):
+            continue
+        touched.append(shard)
+        clips = {name: done for name, done in record.clips.items() if not is_dropped(name)}
+        left = [name for name in sorted(samples) if not is_dropped(name)]
+        if not clips:
+            forget_shard(shard)
+            continue
+        sha256 = ""
+        if left:
+            sha256 = write_shard(shard, (read_sample(shard, name) for name in left)).sha256
+        else:
+            remove_shard(shard)
+        write_record(shard, Record(sha256, clips))
+    return touched
 
 
 def find_known(folder: Path) -> dict[str, Done]:

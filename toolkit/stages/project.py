@@ -5,6 +5,7 @@ work/STAGE/         shards of a stage, kept from run to run; they show people an
 data/STAGE.parquet  what became of each clip in a stage: small, and what DVC tracks
 release/NAME/       a finished release
 validation/reviews  what people decided of clips, by release and version
+validation/takedowns.csv  clips that are in nothing any more, by keyed digests
 dataset_cards       what people have written about releases
 """
 
@@ -77,6 +78,11 @@ class Project:
     def reviews(self) -> Path:
         """What people decided of clips (``toolkit.review.verdicts``)."""
         return self.root / "validation" / "reviews"
+
+    @property
+    def takedowns(self) -> Path:
+        """Which clips are in nothing any more (``toolkit.release.takedown_list``)."""
+        return self.root / "validation" / "takedowns.csv"
 
     @property
     def cards(self) -> Path:
