@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 RunM2m = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _leave_stderr_open() -> None:
+    """DVC shuts down all handlers of logs, and that of absl would close what stderr was once."""
+    with contextlib.suppress(ImportError):
+        from absl import logging
+
+        logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 import yaml
 from dvc.repo import Repo
 from pyarrow import parquet
@@ -43,6 +45,18 @@ sys.addaudithook(guard)
 """
 
 Clips = dict[str, tuple[str, bytes]]  # id -> status and content
+
+
+@contextlib.contextmanager
+def no_settings(home: Path) -> Iterator[None]:
+    """Let git and dvc see no settings of this machine, and report to nobody, for the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("DVC_SITE_CACHE_DIR", str(home / "site_cache"))
+        patch.setenv("DVC_SYSTEM_CONFIG_DIR", str(home))
+        patch.setenv("DVC_NO_ANALYTICS", "1")
+        yield
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from tests.registry_box import (
     Clips,
     assert_same_tree,
     build,
+    no_settings,
     reproduce,
     start,
     write_release,
@@ -44,12 +45,7 @@ def box(tmp_path_factory) -> Iterator[Box]:
     box = Box(
         folder, {"PYTHONPATH": os.pathsep.join(paths), "GUARD_LOG": str(folder / "guard.log")}
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(folder))
-        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-        patch.setenv("DVC_SITE_CACHE_DIR", str(folder / "site_cache"))
-        patch.setenv("DVC_SYSTEM_CONFIG_DIR", str(folder))
-        patch.setenv("DVC_NO_ANALYTICS", "1")
+    with no_settings(folder):
         yield box
     assert not box.log.exists(), box.log.read_text()
 

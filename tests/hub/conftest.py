@@ -4,7 +4,6 @@ import contextlib
 import io
 import itertools
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -21,7 +20,7 @@ from huggingface_hub import constants
 
 from tests.hub.handler import TOKEN
 from tests.hub.server import Hub
-from tests.registry_box import NAME, reproduce, start
+from tests.registry_box import NAME, no_settings, reproduce, start
 from tests.release.conftest import CONFIG_HASHES, describe
 from toolkit.cli import main
 from toolkit.manifest import ChainLink, CheckValue, ManifestRow, write_manifest
@@ -221,6 +220,11 @@ def made(tmp_path_factory, clip: bytes) -> Path:
 def registered(tmp_path_factory, root: Path, clip: bytes) -> Path:
     """A project with version 1.0.0 of its release, not to be changed."""
     project = tmp_path_factory.mktemp("registered") / "project"
+    with no_settings(project.parent):
+        return _register(project, root, clip)
+
+
+def _register(project: Path, root: Path, clip: bytes) -> Path:
     start(Box(project), project, str(project.parent / "store"))  # type: ignore[arg-type]
     gate = f"data/{NAME}/validation.json"
     stages = {
@@ -249,15 +253,8 @@ def project(registered: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(registered, tmp_path / "project", symlinks=True))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quiet(tmp_path_factory) -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def _alone(tmp_path_factory) -> Iterator[None]:
     """DVC and git see no settings of this machine, and report to nobody."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-        patch.setenv("DVC_SITE_CACHE_DIR", str(home / "site_cache"))
-        patch.setenv("DVC_SYSTEM_CONFIG_DIR", str(home))
-        patch.setenv("DVC_NO_ANALYTICS", "1")
-        patch.setenv("PATH", os.environ["PATH"])
+    with no_settings(tmp_path_factory.mktemp("home")):
         yield

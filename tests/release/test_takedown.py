@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.registry_box import Box, reproduce, start
+from tests.registry_box import Box, no_settings, reproduce, start
 from toolkit.cli import main
 from toolkit.kinetics.table import Row, write_table
 from toolkit.manifest import ManifestRow, write_manifest
@@ -86,16 +86,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Path
     """A project with version 1.0.0 of its release, not to be changed."""
     home = tmp_path_factory.mktemp("home")
     project = tmp_path_factory.mktemp("built") / "project"
-    settings = {
-        "HOME": str(home),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "DVC_SITE_CACHE_DIR": str(home / "site_cache"),
-        "DVC_SYSTEM_CONFIG_DIR": str(home),
-        "DVC_NO_ANALYTICS": "1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
+    with no_settings(home):
         box = Box(project.parent, {})
         start(box, project, str(project.parent / "store"))
         stages = {
