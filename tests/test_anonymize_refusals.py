@@ -103,7 +103,10 @@ BAD_OUTPUTS = {
     "report is IN": (["out.mp4", "--report", "in.mp4"], "IN is never changed"),
     "report is OUT": (["out.mp4", "--report", "./out.mp4"], "is to be written twice"),
     "inspect is a file": (["out.mp4", "--inspect", "in.mp4"], "the folder in.mp4 cannot be made"),
-    "no such inpainter": (["out.mp4", "--inpaint", "magic"], "choose one of flow, navier_stokes"),
+    "no such inpainter": (
+        ["out.mp4", "--inpaint", "magic"],
+        "e2fgvi_hq, flow, navier_stokes",
+    ),
     "no such profile": (["out.mp4", "--profile", "best"], "choose one of offline"),
 }
 

@@ -79,19 +79,22 @@ class PerFrameFit:
     def __init__(self) -> None:
         self._fit = BlazePoseFit()
 
-    def recover(self, track: Track, camera: Camera, fps: float) -> BodyMotion | None:
+    def recover(
+        self, track: Track, camera: Camera, fps: float, frames: FrameStore | None = None
+    ) -> BodyMotion | None:
         """Return the poses of the frames that have landmarks, or None where none has."""
         poses = [
             pose
             for index, person in sorted(track.frames.items())
-            if (pose := self._fit.recover(Track(track.track_id, {index: person}), camera, fps))
+            for alone in [Track(track.track_id, {index: person})]
+            if (pose := self._fit.recover(alone, camera, fps, frames))
         ]
         if not poses:
             return None
         arrays: dict[str, Any] = {
             field.name: np.concatenate([getattr(pose, field.name) for pose in poses])
             for field in fields(BodyMotion)
-            if field.name not in {"track_id", "betas_10"}
+            if field.name not in {"track_id", "betas_10", "cameras_T4"}
         }
         return replace(poses[0], **arrays)
 

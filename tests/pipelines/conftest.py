@@ -70,7 +70,7 @@ def make_project(root: Path, actor: ActorClip, dvc: Dvc) -> MakeProject:
         (folder / "keys").mkdir()
         (folder / "keys" / "clip_ids.key").write_text(KEY + "\n")
         frames = list(actor.frames_THWC[-NUM_FRAMES:])  # standing, waving
-        write_clip(folder / "source/train/wave/actor.mp4", frames)
+        write_clip(folder / "source/train/wave/lodger.mp4", frames)
         for seed, name in enumerate(("train/room/hall", "train/room/attic", "val/room/cellar")):
             write_clip(folder / f"source/{name}.mp4", [paint_room(seed)] * NUM_FRAMES)
         subprocess.run(["git", "init", "--quiet", str(folder)], check=True)

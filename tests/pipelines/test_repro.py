@@ -82,7 +82,7 @@ def test_every_clip_is_accounted_for_and_the_release_is_whole(built: Path) -> No
         assert (record["label"], record["num_frames"]) == (row.label, NUM_FRAMES)
         assert parts["cls"].decode() == str(row.cls)
     text = b"".join(_read(folder).values())
-    for private in (b"actor", b"hall", b"attic", b"cellar", b"source/"):
+    for private in (b"lodger", b"hall-", b"attic", b"cellar", b"source/"):
         assert private not in text
 
 
