@@ -6,6 +6,7 @@ background processes in which dvc would make them.
 
 import contextlib
 import filecmp
+import io
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import yaml
 from dvc.repo import Repo
 from pyarrow import parquet
 
+from toolkit.cli import main
 from toolkit.shards import Sample, shard_name, write_shard
 
 NAME = "m2m-kinetics"
@@ -57,6 +59,20 @@ def no_settings(home: Path) -> Iterator[None]:
         patch.setenv("DVC_SYSTEM_CONFIG_DIR", str(home))
         patch.setenv("DVC_NO_ANALYTICS", "1")
         yield
+
+
+def run_here(*words: str, cwd: Path, code: int = 0) -> str:
+    """Run ``m2m`` in this process, and return all that it prints."""
+    said = io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        pytest.raises(SystemExit) as end,
+    ):
+        main(words)
+    assert end.value.code == code, said.getvalue()
+    return said.getvalue()
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def test_the_offline_profile_restricts_nothing(body: str | None) -> None:
 
 
 def test_the_paper_profile_is_not_for_money() -> None:
-    """Because of the body model and of the inpainter; code is not touched by it."""
+    """Because of the body model, its package, and the inpainter."""
     solved = _solve("paper", default_body("paper"))
     assert solved[VIDEO] == ("non-commercial", {"SMPL-X", "smplx_neutral", "e2fgvi_hq"})
-    assert solved["code"] == ("any", set())
+    assert solved["code"] == ("non-commercial", {"smplx"})
 
 
 def test_a_licence_must_be_borne_by_every_part() -> None:

@@ -1,13 +1,10 @@
 """The registry with the real git and dvc, in temporary folders and on loopback only."""
 
-import contextlib
-import io
 import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import boto3
@@ -27,10 +24,10 @@ from tests.registry_box import (
     build,
     no_settings,
     reproduce,
+    run_here,
     start,
     write_release,
 )
-from toolkit.cli import main
 
 GTO = [sys.executable, "-c", "from gto.cli import app; app()"]
 
@@ -52,16 +49,7 @@ def box(tmp_path_factory) -> Iterator[Box]:
 
 def _registry(*words: str, cwd: Path, code: int = 0) -> str:
     """Run ``m2m registry`` and return what it prints."""
-    said = io.StringIO()
-    with (
-        contextlib.chdir(cwd),
-        redirect_stdout(said),
-        redirect_stderr(said),
-        pytest.raises(SystemExit) as end,
-    ):
-        main(["registry", *words])
-    assert end.value.code == code, said.getvalue()
-    return said.getvalue()
+    return run_here("registry", *words, cwd=cwd, code=code)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """A Hub, a project with a registered release, and the commands run against both."""
 
 import contextlib
-import io
 import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +18,7 @@ from huggingface_hub import constants
 
 from tests.hub.handler import TOKEN
 from tests.hub.server import Hub
-from tests.registry_box import NAME, no_settings, reproduce, start
+from tests.registry_box import NAME, no_settings, reproduce, run_here, start
 from tests.release.conftest import CONFIG_HASHES, describe
 from toolkit.cli import main
 from toolkit.manifest import ChainLink, CheckValue, ManifestRow, write_manifest
@@ -111,19 +109,11 @@ def m2m() -> M2m:
     """Run ``m2m`` here, and return all that it prints."""
 
     def run(*words: str, cwd: Path, code: int = 0) -> str:
-        said = io.StringIO()
-        with (
-            contextlib.chdir(cwd),
-            redirect_stdout(said),
-            redirect_stderr(said),
-            pytest.raises(SystemExit) as end,
-        ):
-            main(words)
-        assert end.value.code == code, said.getvalue()
-        assert TOKEN not in said.getvalue()
+        said = run_here(*words, cwd=cwd, code=code)
+        assert TOKEN not in said
         if code not in (0, 4):
-            assert said.getvalue().splitlines()[-1].startswith("m2m: error: ")
-        return said.getvalue()
+            assert said.splitlines()[-1].startswith("m2m: error: ")
+        return said
 
     return run
 

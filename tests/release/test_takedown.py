@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.registry_box import Box, no_settings, reproduce, start
+from tests.registry_box import Box, no_settings, reproduce, run_here, start
 from toolkit.cli import main
 from toolkit.kinetics.table import Row, write_table
 from toolkit.manifest import ManifestRow, write_manifest
@@ -137,12 +137,8 @@ def project(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "project", symlinks=True))
 
 
-def _m2m(capsys: pytest.CaptureFixture[str], project: Path, *words: str, code: int = 0) -> str:
-    with contextlib.chdir(project), pytest.raises(SystemExit) as end:
-        main(["takedown", *words])
-    said = capsys.readouterr()
-    assert end.value.code == code, said
-    return said.out + said.err
+def _m2m(project: Path, *words: str, code: int = 0) -> str:
+    return run_here("takedown", *words, cwd=project, code=code)
 
 
 def _git(project: Path, *words: str) -> str:
@@ -162,11 +158,11 @@ def _find_cached(project: Path, content: bytes) -> list[str]:
     return [name for name, found in _files(project / ".dvc/cache").items() if content in found]
 
 
-def test_a_video_is_taken_down_with_its_twin(project: Path, capsys) -> None:
+def test_a_video_is_taken_down_with_its_twin(project: Path) -> None:
     """Both of its clips, and the same bytes under another id: in nothing any more; no other is."""
     gone = [clip for clip in CLIPS if not clip.startswith(OTHER)]
     whole = (project / "params.yaml").read_text()
-    said = _m2m(capsys, project, "--youtube-id", VIDEO, "--date", "2026-11-28")
+    said = _m2m(project, "--youtube-id", VIDEO, "--date", "2026-11-28")
     assert "the build leaves out 3 more" in said
     assert len((project / "validation/takedowns.csv").read_text().splitlines()) == 4
     expected = [
@@ -195,24 +191,24 @@ def test_a_video_is_taken_down_with_its_twin(project: Path, capsys) -> None:
     assert len(list((project / "source/train/walk").iterdir())) == len(CLIPS)
 
 
-def test_what_does_not_hold_it_stays(project: Path, capsys) -> None:
+def test_what_does_not_hold_it_stays(project: Path) -> None:
     """Its neighbours' sample in work/, and the shard in DVC's cache that it is not in."""
     clip_id = f"{VIDEO}_000000_000010"
     shard = project / "work/standardize/train-00001-of-00002.tar"
     stamp, published = shard.stat().st_mtime_ns, PSEUDONYMS.publish(UNTOUCHED)
     sample = f"video {published}".encode()
     before = _find_cached(project, sample)
-    _m2m(capsys, project, "--clip-id", PSEUDONYMS.publish(clip_id))
+    _m2m(project, "--clip-id", PSEUDONYMS.publish(clip_id))
     assert shard.stat().st_mtime_ns == stamp
     assert _find_cached(project, sample) == before != []
     kept = read_index(project / "work/standardize/train-00000-of-00002.tar").keys
     assert kept == [f"{VIDEO}_000010_000020", f"{OTHER}_000000_000010"]
 
 
-def test_a_dry_run_changes_nothing(project: Path, capsys) -> None:
+def test_a_dry_run_changes_nothing(project: Path) -> None:
     """It tells the versions and the files."""
     before = _files(project)
-    said = _m2m(capsys, project, "--youtube-id", VIDEO, "--dry-run")
+    said = _m2m(project, "--youtube-id", VIDEO, "--dry-run")
     assert f"{NAME}@v1.0.0" in said
     assert f"that is the clip {TWIN}_000000_000010" in said
     assert "holds it: work/standardize/train-00000-of-00002.tar" in said
@@ -220,7 +216,7 @@ def test_a_dry_run_changes_nothing(project: Path, capsys) -> None:
     assert f"{NAME}@v1.0.0!" not in _git(project, "tag")
 
 
-def test_check_finds_what_is_left_and_says_what_it_did_not_see(project: Path, capsys) -> None:
+def test_check_finds_what_is_left_and_says_what_it_did_not_see(project: Path) -> None:
     """4 while anything is there: a table, a stray copy of a shard, a file named like a clip."""
     clip_id = f"{VIDEO}_000000_000010"
     shard = project / "release" / NAME / "data/train-00000-of-00002.tar"
@@ -229,8 +225,8 @@ def test_check_finds_what_is_left_and_says_what_it_did_not_see(project: Path, ca
     shutil.copy(shard, stray)
     with stray.open("r+b") as file:
         file.truncate(3000)  # cut off within a member
-    _m2m(capsys, project, "--clip-id", clip_id)
-    said = _m2m(capsys, project, "--check", code=4)
+    _m2m(project, "--clip-id", clip_id)
+    said = _m2m(project, "--check", code=4)
     assert "was taken down: data/ingest.parquet" in said
     assert "was taken down: notes/old.tar" in said
     assert f"not looked into: source/train/walk/{clip_id}.mp4: your own" in said
@@ -240,24 +236,22 @@ def test_check_finds_what_is_left_and_says_what_it_did_not_see(project: Path, ca
     stray.unlink()
     named = stray.with_name(f"{clip_id}.mp4")
     named.write_text("video")
-    assert str(named.relative_to(project)) in _m2m(capsys, project, "--check", code=4)
+    assert str(named.relative_to(project)) in _m2m(project, "--check", code=4)
     named.unlink()
-    assert "nothing is left" in _m2m(capsys, project, "--check")
+    assert "nothing is left" in _m2m(project, "--check")
 
 
-def test_what_was_stopped_is_finished_by_the_same_command(
-    project: Path, built: Path, capsys
-) -> None:
+def test_what_was_stopped_is_finished_by_the_same_command(project: Path, built: Path) -> None:
     """Stopped when the list and params.yaml were written; run once more when all is done."""
     words = ("--clip-id", f"{VIDEO}_000000_000010")
-    _m2m(capsys, project, *words)
+    _m2m(project, *words)
     whole = _files(project)
     stopped = Path(shutil.copytree(built, project.with_name("stopped"), symlinks=True))
     (stopped / "validation").mkdir()
     for name in ("params.yaml", "validation/takedowns.csv"):
         shutil.copy(project / name, stopped / name)
     for _ in range(2):
-        _m2m(capsys, stopped, *words)
+        _m2m(stopped, *words)
         found = _files(stopped)
         assert {n: found[n] for n in found if ".git/" not in n} == {
             n: whole[n] for n in whole if ".git/" not in n
@@ -265,23 +259,23 @@ def test_what_was_stopped_is_finished_by_the_same_command(
         assert f"{NAME}@v1.0.0!" in _git(stopped, "tag")
 
 
-def test_a_version_that_cannot_be_looked_into_stops_it(project: Path, capsys) -> None:
+def test_a_version_that_cannot_be_looked_into_stops_it(project: Path) -> None:
     """Its manifest is not in DVC's cache, and may have the clip: nothing is changed."""
     shutil.rmtree(project / ".dvc/cache")
     before = _files(project)
-    said = _m2m(capsys, project, "--youtube-id", VIDEO, code=2)
+    said = _m2m(project, "--youtube-id", VIDEO, code=2)
     assert said.startswith("m2m: error: ")
     assert said.count("\n") == 1
     assert "dvc pull --all-tags" in said
     assert _files(project) == before
 
 
-def test_a_clip_whose_source_is_gone_is_found_by_its_id(project: Path, capsys) -> None:
+def test_a_clip_whose_source_is_gone_is_found_by_its_id(project: Path) -> None:
     """No table has it any more, and a version does."""
     (project / "data/ingest.parquet").unlink()
     for name in _find_cached(project, f"{VIDEO}_000000_000010".encode()):
         (project / ".dvc/cache" / name).unlink()
-    _m2m(capsys, project, "--clip-id", f"{VIDEO}_000000_000010")
+    _m2m(project, "--clip-id", f"{VIDEO}_000000_000010")
     assert read_params(project / "params.yaml").releases[NAME].version == "2.0.0"
     assert f"{NAME}@v1.0.0!" in _git(project, "tag")
 
@@ -297,9 +291,9 @@ def test_a_clip_whose_source_is_gone_is_found_by_its_id(project: Path, capsys) -
         (["--youtube-id", VIDEO, "--date", "today"], "--date is YYYY-MM-DD"),
     ],
 )
-def test_a_slip_is_told_in_one_line(built: Path, capsys, words: list[str], rule: str) -> None:
+def test_a_slip_is_told_in_one_line(built: Path, words: list[str], rule: str) -> None:
     """Exit code 2, and nothing is written."""
-    said = _m2m(capsys, built, *words, code=2)
+    said = _m2m(built, *words, code=2)
     assert rule in said
     assert said.count("\n") == 1
     assert not os.path.lexists(built / "validation")
