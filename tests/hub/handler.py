@@ -250,6 +250,28 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.git(repo, "update-ref", "-d", f"refs/tags/{tag}")
         return 200, {}
 
+    def _list_lfs(self, repo: str, _body: bytes) -> tuple[int, object]:
+        files = sorted(self.hub.path(repo).glob(".git/lfs/objects/*/*/*"))
+        told = [
+            {
+                "fileOid": path.name,
+                "filename": path.name,
+                "oid": path.name[:24],
+                "pushedAt": "2026-01-01T00:00:00.000Z",
+                "size": path.stat().st_size,
+            }
+            for path in files
+        ]
+        return 200, told
+
+    def _delete_lfs(self, repo: str, body: bytes) -> tuple[int, object]:
+        wanted = json.loads(body)["deletions"]
+        if wanted["rewriteHistory"]:
+            return 400, {"error": "this Hub does not rewrite history"}
+        for sha256 in wanted["sha"]:
+            self.hub.object_path(repo, sha256).unlink(missing_ok=True)
+        return 200, {}
+
 
 _REPO = "([^/]+/[^/]+)"
 _ROUTES = {
@@ -263,4 +285,6 @@ _ROUTES = {
     f"DELETE /api/datasets/{_REPO}/branch/([^/]+)": Handler._delete_branch,
     f"POST /api/datasets/{_REPO}/tag/([^/]+)": Handler._create_tag,
     f"DELETE /api/datasets/{_REPO}/tag/([^/]+)": Handler._delete_tag,
+    f"GET /api/datasets/{_REPO}/lfs-files": Handler._list_lfs,
+    f"POST /api/datasets/{_REPO}/lfs-files/batch": Handler._delete_lfs,
 }

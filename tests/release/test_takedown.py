@@ -57,7 +57,9 @@ def _write_release(folder: Path) -> None:
 def _write_list(folder: Path) -> None:
     """Write a release without pixels: other ids, and a list that names clips as the source does."""
     (folder / "lists").mkdir(parents=True)
-    (folder / "lists/train.csv").write_text("".join(f"walk,{clip}\n" for clip in CLIPS))
+    rows = [(clip[:11], int(clip[12:18]), int(clip[19:])) for clip in CLIPS]
+    text = "".join(f"walk,{name},{start},{end},train\n" for name, start, end in rows)
+    (folder / "lists/train.csv").write_text(text)
     apart = PSEUDONYMS.apart(LIST)
     rows = [
         ManifestRow(
