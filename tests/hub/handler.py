@@ -4,6 +4,7 @@ import fnmatch
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
@@ -26,6 +27,7 @@ class Fault:
         status: what is answered; 0: nothing, and the server is dead until ``Hub.revive``.
         is_done: whether what was asked for is done before that.
         is_half: answer half of a file, and then nothing for a long time.
+        act: something else goes wrong than the answer; then this is called.
         times: how often.
     """
 
@@ -34,6 +36,7 @@ class Fault:
     status: int = 0
     is_done: bool = False
     is_half: bool = False
+    act: Callable[[], object] | None = None
     times: int = 1
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -77,6 +80,9 @@ class Handler(BaseHTTPRequestHandler):
                 hub.faults = [f for f in hub.faults if f.times > 0]
         if hub.is_dead:
             raise _Dead
+        if fault and fault.act:
+            fault.act()
+            fault = None
         if fault and fault.is_half:
             return self._forward(is_half=True)
         if fault and not fault.is_done:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from toolkit.errors import InputError
 from toolkit.release.hub import (
     REPO_TYPE,
+    WITHDRAWN,
+    WITHDRAWN_SIGNATURE,
     HubError,
     list_tree,
     one_line_errors,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from toolkit.release.takedown_list import TakedownList
 
 _TAR = ".tar"
+_NOTICES = {WITHDRAWN, WITHDRAWN_SIGNATURE}
+"""They name clips that nobody should have any more, to who has them."""
 
 
 def purge(root: Path, repo: str, tell: Tell, *, dry_run: bool = False) -> None:
@@ -78,8 +82,8 @@ def purge(root: Path, repo: str, tell: Tell, *, dry_run: bool = False) -> None:
         api.permanently_delete_lfs_files(repo, gone, rewrite_history=False, repo_type=REPO_TYPE)
         if left := _list_large(api, repo, kept):
             raise HubError(
-                f"{repo}: the Hub still has {len(left)} of them ({left[0].file_oid[:16]}…): run the "
-                "same command again, and if it stays so ask the Hub's support"
+                f"{repo}: the Hub still has {len(left)} of them ({left[0].file_oid[:16]}…): run "
+                "the same command again, and if it stays so ask the Hub's support"
             )
     standing = ", ".join(ref.name for ref in refs if ref not in touched)
     tell(
@@ -104,7 +108,9 @@ def _find_touched(
     told: dict[str, bool] = {}  # the same file is looked into once
     for ref in refs:
         files = {
-            name: file.blob_id for name, file in trees[ref.ref].items() if not name.endswith(_TAR)
+            name: file.blob_id
+            for name, file in trees[ref.ref].items()
+            if not name.endswith(_TAR) and name not in _NOTICES
         }
         new = [name for name, blob in files.items() if blob not in told]
         with TemporaryDirectory() as scratch:

@@ -74,12 +74,18 @@ def takedown(
 
         purge_hub(Path.cwd(), purge, typer.echo, dry_run=dry_run)
         return
-    if not check:
-        request = taking.Request(youtube_id, clip_id, reason, date)
-        taking.take_down(Path.cwd(), request, typer.echo, dry_run=dry_run)
-        if not dry_run:
-            typer.echo(NEXT)
+    if check:
+        _show_left()
         return
+    request = taking.Request(youtube_id, clip_id, reason, date)
+    taking.take_down(Path.cwd(), request, typer.echo, dry_run=dry_run)
+    if not dry_run:
+        typer.echo(NEXT)
+
+
+def _show_left() -> None:
+    from toolkit.release import takedown as taking
+
     done = taking.check(Path.cwd())
     for place in done.unreachable:
         typer.echo(f"not looked into: {place}")
