@@ -44,7 +44,7 @@ configs:
 # {name} v{version}
 """
 CLIPS = {
-    "train": [["wave", "wave", "jump"], ["jump", "wave"]],
+    "train": [["hop", "wave", "jump"], ["jump", "wave"]],
     "val": [["wave", "jump"]],
 }
 """Split to shards to the labels of their clips."""

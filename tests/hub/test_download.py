@@ -53,8 +53,14 @@ def test_a_split_or_classes_are_the_shards_that_hold_some(
         "download", there, "--split", "train,val", "--classes", "jump", "--to", "jump", cwd=tmp_path
     )
     assert len(_names(tmp_path / "jump")) == 6
+    m2m("download", there, "--classes", "hop", "--to", "hop", cwd=tmp_path)
+    labels = [clip.label for clip in load_release(tmp_path / "hop", "1.0.0")]
+    assert labels == ["hop", "wave", "jump"]  # not the five of train
+    assert [clip.label for clip in load_release(tmp_path / "val", split="val")] == ["wave", "jump"]
+    with pytest.raises(InputError, match=r"no clip of split 'train': there is val, for only that"):
+        load_release(tmp_path / "val")
     said = m2m("download", there, "--classes", "skip", "--to", "x", cwd=tmp_path, code=2)
-    assert "no clip has the class 'skip': there is jump, wave" in said
+    assert "no clip has the class 'skip': there is hop, jump, wave" in said
     (tmp_path / "val/data/val-00000-of-00001.tar").unlink()
     assert "missing_file" in m2m("verify", "val", "--json", cwd=tmp_path, code=4)
     assert_same_tree(made / "data", tmp_path / "jump/data")

@@ -8,6 +8,7 @@ from where ``hf auth login`` put it, and is in no message of ours.
 import errno
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ def open_hub() -> "HfApi":
     except ImportError as error:
         raise InputError(f"the Hub needs {error.name}: pip install 'm2m-toolkit[hub]'") from error
     hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    warnings.filterwarnings("ignore", "Not enough free disk space")  # our error says it
     if not sys.stderr.isatty():
         disable_progress_bars()
     return hub.HfApi(library_name="m2m-toolkit")
