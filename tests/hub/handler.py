@@ -24,7 +24,8 @@ class Fault:
 
     Attributes:
         method, path: of the request; ``path`` is a pattern to be found in it.
-        status: what is answered; 0: nothing, and the server is dead until ``Hub.revive``.
+        status: what is answered; 0: nothing, and the server is dead until ``Hub.revive``; 200: a
+            page, as of somebody who stands between.
         is_done: whether what was asked for is done before that.
         is_half: answer half of a file, and then nothing for a long time.
         act: something else goes wrong than the answer; then this is called.
@@ -99,7 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault.status == 0:
             self.hub.is_dead = True
             raise _Dead
-        self._send(fault.status, {"error": "not now"}, fault.headers)
+        page = "<html>Log in to this network</html>"
+        self._send(fault.status, page if fault.status == 200 else {"error": "no"}, fault.headers)
 
     def _answer(self, fault: Fault | None) -> tuple[int, object]:
         """Do what is asked for; status 0: it was handed on."""
@@ -119,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         return 0, None
 
     def _send(self, status: int, answer: object, headers: dict[str, str] | None = None) -> None:
-        content = json.dumps(answer).encode()
+        content = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

@@ -176,6 +176,28 @@ def test_a_hub_that_cannot_answer(
     assert_same_tree(made / "data", tmp_path / "got/data")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/refs", 200, "what answered is no Hub"),
+        ("POST", "/paths-info", 200, "what answered is no Hub"),
+        ("HEAD", TRAIN, 200, "what answered is no Hub"),
+        ("GET", TRAIN, 200, "a file came short: run the same command again"),
+        ("GET", "/refs", 403, "not for you (403): check the name, ask for access on its page"),
+        ("GET", TRAIN, 401, "not for you (401): check the name, ask for access on its page"),
+    ],
+)
+def test_an_answer_that_is_none(
+    hub: Hub, there: str, m2m: M2m, tmp_path: Path, method: str, path: str, status: int, message
+) -> None:
+    """A page of a network that wants a login, or a gate: one line, and nothing appears."""
+    hub.faults = [Fault(method, path, status, times=99)]
+    said = m2m("download", there, "--to", "got", cwd=tmp_path, code=2)
+    assert f"m2m: error: {there}: " in said
+    assert message in said
+    assert not (tmp_path / "got").exists()
+
+
 @pytest.mark.slow
 def test_a_client_that_is_killed_goes_on(hub: Hub, repo: str, m2m: M2m, tmp_path: Path) -> None:
     """SIGKILL in the middle of a shard: no folder; the rerun asks for that shard only."""

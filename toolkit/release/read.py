@@ -182,12 +182,9 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} cannot be read ({reason}): fetch the release again") from error
     origin = read_origin(folder)
-    released = [
-        row
-        for row in rows
-        if row["status"] == RELEASED
-        and not (origin and origin.leaves_out(f"{DATA}/{row['shard']}"))
-    ]
+    released = [row for row in rows if row["status"] == RELEASED]
+    if origin:
+        released = [row for row in released if not origin.leaves_out(f"{DATA}/{row['shard']}")]
     found = [row for row in released if row["split"] == split]
     if not found:
         known = ", ".join(sorted({row["split"] for row in released})) or "none"
