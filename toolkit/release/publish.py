@@ -44,9 +44,12 @@ if TYPE_CHECKING:
     from toolkit.registry import Registry, Version
 
 PUBLISHED = "published"
+BRANCH = "publish-"
+"""With a version after it: the branch to which that is uploaded."""
 GIT_ATTRIBUTES = ".gitattributes"
-_LARGE = ("*.tar", "*.parquet", "data/*.index.json")
-"""What the Hub is to keep as large files, which a commit can copy without sending them."""
+_LARGE = ("*.tar", "*.parquet", "data/*.index.json", "lists/*.csv")
+"""What the Hub is to keep as large files: a commit can copy them without sending them, and all that
+names a clip can be removed for good (``toolkit.release.purge``)."""
 _OURS = {GIT_ATTRIBUTES, WITHDRAWN, WITHDRAWN_SIGNATURE}
 
 Tell = Callable[[str], object]
@@ -182,7 +185,7 @@ def publish(
 
 
 def _branch(publication: Publication) -> str:
-    return f"publish-{publication.number}"
+    return f"{BRANCH}{publication.number}"
 
 
 def _publish_new(
