@@ -6,9 +6,10 @@ name, and get there complete and verified or not at all.
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from hashlib import file_digest
 from importlib import import_module
 from importlib.resources import files
 from itertools import groupby
@@ -33,6 +34,8 @@ from toolkit.errors import ModelError
 Progress = Callable[[str, int], None]
 """Called with what is being done now and the number of models that are ready."""
 
+OFFICIAL = "official"
+
 _KINDS = ("wheel", "npm", "url", "hub", "user")
 
 
@@ -49,6 +52,8 @@ class Model:
         file: its name in the cache.
         sha256, size: of that file; None where nobody publishes them ("unpinned").
         hash_prefix: what the official file name tells of a hash: "ALGORITHM:DIGITS".
+        known: sha256 of official files that others have noted; others are taken, but need the
+            user's word of where they come from.
         licence: an SPDX identifier where there is one.
         profiles: the profiles that need it.
         purpose: what it is for.
@@ -67,6 +72,7 @@ class Model:
     profiles: tuple[str, ...]
     purpose: str
     loader: str | None = None
+    known: tuple[str, ...] = ()
 
 
 def cache_dir() -> Path:
@@ -99,6 +105,7 @@ def _parse(group: dict[str, Any], entry: dict[str, Any]) -> Model:
         profiles=tuple(group["profiles"]),
         purpose=entry["purpose"],
         loader=entry.get("loader"),
+        known=tuple(entry.get("known", ())),
     )
 
 
@@ -150,6 +157,25 @@ def sha256_of(name: str) -> str:
     if sha256 is None:
         raise ModelError(check(name) or f"{name} has no known sha256")
     return sha256
+
+
+def origin_of(name: str) -> str | None:
+    """Return where the cached weights of model ``name`` come from: "official", or the user's words.
+
+    Official is a file whose sha256 is registered or known, or whose hash begins as the official
+    file's name says. Of any other one, a stub or fine-tuned by the user, only the user can tell
+    (``import_file``). None: nobody says it, and nothing that was made with it may be released.
+    """
+    model = find(name)
+    if model.sha256 or _expected_sha256(model) in model.known:
+        return OFFICIAL
+    path = _origin_path(model)
+    return path.read_text("utf-8").strip() if path.is_file() else None
+
+
+def list_unknown(names: Iterable[str]) -> list[str]:
+    """Return those models of whose weights nobody says where they come from, sorted."""
+    return sorted(name for name in set(names) if origin_of(name) is None)
 
 
 def is_cached(name: str) -> bool:
@@ -212,12 +238,14 @@ def fetch(
     return [_path(find(name)) for name in names]
 
 
-def import_file(path: Path, name: str | None = None) -> Model:
+def import_file(path: Path, name: str | None = None, origin: str = "") -> Model:
     """Bring a file that the user got by hand into the cache, and pin it there.
 
     Args:
         path: the file; it is copied.
         name: which model it is; None: told by the file's name.
+        origin: where the weights come from, in the user's words; what is made with weights that
+            are not known to be official is released only if it is given.
 
     Raises:
         ModelError: it is no file, of no registered model, has another sha256 than the registered
@@ -241,7 +269,7 @@ def import_file(path: Path, name: str | None = None) -> Model:
         with FileLock(folder / ".lock"):
             copied = folder / f"{model.file}.partial"
             shutil.copyfile(path, copied)
-            _accept(model, copied)
+            _accept(model, copied, " ".join(origin.split()))
     except OSError as error:
         raise ModelError(
             f"cannot copy {path} into {folder} ({error.strerror or error}): free some space there "
@@ -316,12 +344,12 @@ def _make_file(model: Model, unfinished: Path) -> Path:
     return made
 
 
-def _accept(model: Model, made: Path) -> None:
+def _accept(model: Model, made: Path, origin: str = "") -> None:
     """Move a finished file into the cache if its sha256 is the expected one."""
     refuse_wrong_hash(f"{model.name} from {model.carrier.ref}", made, _expected_sha256(model))
     made.replace(_path(model))
     if model.sha256 is None:
-        _pin(model)
+        _pin(model, origin)
 
 
 def _accept_user_file(model: Model) -> None:
@@ -348,11 +376,31 @@ def _pin_path(model: Model) -> Path:
     return cache_dir() / f"{model.file}.sha256"
 
 
-def _pin(model: Model) -> None:
-    """Remember the sha256 of an unpinned model, in the form that ``sha256sum --check`` reads."""
+def _origin_path(model: Model) -> Path:
+    return cache_dir() / f"{model.file}.origin"
+
+
+def _pin(model: Model, origin: str = "") -> None:
+    """Remember the sha256 of an unpinned model, in the form that ``sha256sum --check`` reads.
+
+    ``origin`` is where it comes from, if anybody says so.
+    """
+    _origin_path(model).unlink(missing_ok=True)
+    if _has_official_hash(model):
+        origin = OFFICIAL
+    if origin:
+        _origin_path(model).write_text(f"{origin}\n", "utf-8")
     unfinished = _pin_path(model).with_suffix(".partial")
     unfinished.write_text(f"{hash_file(_path(model))}  {model.file}\n", "utf-8")
     unfinished.replace(_pin_path(model))
+
+
+def _has_official_hash(model: Model) -> bool:
+    if not model.hash_prefix:
+        return False
+    algorithm, _, digits = model.hash_prefix.partition(":")
+    with _path(model).open("rb") as file:
+        return file_digest(file, algorithm).hexdigest().startswith(digits)
 
 
 def _expected_sha256(model: Model) -> str | None:
