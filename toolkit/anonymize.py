@@ -110,7 +110,9 @@ def anonymize(
     out: Path | None = None,
     *,
     profile: str = "offline",
+    mask: str | None = None,
     inpaint: str | None = None,
+    recover: str | None = None,
     size: tuple[int, int] | None = (432, 240),
     report: Path | None = None,
     inspect: Path | None = None,
@@ -126,7 +128,9 @@ def anonymize(
         source: a local video file.
         out: the mp4 to write; the source's stem + ``.m2m.mp4`` in the current folder if None.
         profile: name of a profile (``toolkit.config``).
-        inpaint: use this inpainter instead of the profile's.
+        mask: use this masker instead of the profile's.
+        inpaint: the same for the inpainter.
+        recover: the same for the recoverer.
         size: (width, height) px of the result; None keeps the source's.
         report: write the report here as JSON.
         inspect: write a contact sheet and a side-by-side video into this folder.
@@ -139,7 +143,10 @@ def anonymize(
     out = out or Path(f"{source.stem}.m2m.mp4")
     kept = out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
     check_paths(source, *(path for path in (out, kept, report) if path))
-    chosen, limits = load_profile(profile, inpaint), load_limits()
+    chosen, limits = (
+        load_profile(profile, mask=mask, inpaint=inpaint, recover=recover),
+        load_limits(),
+    )
     stages = Stages(progress)
     with stages.stage("decode", 1) as advance:
         clip = decode(source, size)

@@ -225,9 +225,7 @@ def run_checks(
     for row in map_frames(FrameChecks(done, released, watchers), num_frames):
         rows.append(row)
         advance(1)
-    return judge(
-        done.people, rows, written, done.clip.frames.frame_shape, limits, unknown_weights
-    )
+    return judge(done.people, rows, written, done.clip.frames.frame_shape, limits, unknown_weights)
 
 
 def judge(

@@ -286,7 +286,7 @@ def _load(model: Model, path: Path) -> None:
     except ModuleNotFoundError as error:
         raise ModelError(
             f"checking {model.name} needs the Python package '{error.name}', which is not "
-            "installed: run  pip install 'm2m-toolkit[paper]'"
+            "installed: run  pip install 'm2m-toolkit[paper,masks]'"
         ) from error
     load(path)
 
