@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from transformers import Sam2ImageProcessor, Sam2VideoConfig, Sam2VideoModel, Sam2VideoProcessor
 from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
+from transformers.utils.logging import disable_progress_bar
 
 from toolkit import models
 from toolkit.adapters.blazepose import BlazePoseMasker
@@ -46,6 +47,7 @@ def load_network(path: Path, config: Sam2VideoConfig | None = None) -> Sam2Video
         raise ModelError(
             f"{path} is no file of safetensors ({error}): download it again"
         ) from error
+    disable_progress_bar()
     model, found = Sam2VideoModel.from_pretrained(
         None,
         config=config or Sam2VideoConfig(),
