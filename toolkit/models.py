@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from hashlib import file_digest
 from importlib import import_module
 from importlib.resources import files
 from itertools import groupby
@@ -162,14 +161,14 @@ def sha256_of(name: str) -> str:
 def origin_of(name: str) -> str | None:
     """Return where the cached weights of model ``name`` come from: "official", or the user's words.
 
-    Official is a file whose sha256 is registered or known, or whose hash begins as the official
-    file's name says. Of any other one, a stub or fine-tuned by the user, only the user can tell
-    (``import_file``). None: nobody says it, and nothing that was made with it may be released.
+    Official is a file whose sha256 is registered or known, or whose hash begins as its name says. Of
+    any other, only the user can tell (``import_file``). None: nobody does, and nothing that was made
+    with it may be released.
     """
     model = find(name)
     if model.sha256 or _expected_sha256(model) in model.known:
         return OFFICIAL
-    path = _origin_path(model)
+    path = _pin_path(model, "origin")
     return path.read_text("utf-8").strip() if path.is_file() else None
 
 
@@ -244,8 +243,7 @@ def import_file(path: Path, name: str | None = None, origin: str = "") -> Model:
     Args:
         path: the file; it is copied.
         name: which model it is; None: told by the file's name.
-        origin: where the weights come from, in the user's words; what is made with weights that
-            are not known to be official is released only if it is given.
+        origin: where the weights come from, in the user's words (``origin_of``).
 
     Raises:
         ModelError: it is no file, of no registered model, has another sha256 than the registered
@@ -372,12 +370,8 @@ def _path(model: Model) -> Path:
     return cache_dir() / model.file
 
 
-def _pin_path(model: Model) -> Path:
-    return cache_dir() / f"{model.file}.sha256"
-
-
-def _origin_path(model: Model) -> Path:
-    return cache_dir() / f"{model.file}.origin"
+def _pin_path(model: Model, kind: str = "sha256") -> Path:
+    return cache_dir() / f"{model.file}.{kind}"
 
 
 def _pin(model: Model, origin: str = "") -> None:
@@ -385,22 +379,15 @@ def _pin(model: Model, origin: str = "") -> None:
 
     ``origin`` is where it comes from, if anybody says so.
     """
-    _origin_path(model).unlink(missing_ok=True)
-    if _has_official_hash(model):
+    _pin_path(model, "origin").unlink(missing_ok=True)
+    algorithm, _, digits = (model.hash_prefix or "").partition(":")
+    if digits and hash_file(_path(model), algorithm).startswith(digits):
         origin = OFFICIAL
     if origin:
-        _origin_path(model).write_text(f"{origin}\n", "utf-8")
+        _pin_path(model, "origin").write_text(f"{origin}\n", "utf-8")
     unfinished = _pin_path(model).with_suffix(".partial")
     unfinished.write_text(f"{hash_file(_path(model))}  {model.file}\n", "utf-8")
     unfinished.replace(_pin_path(model))
-
-
-def _has_official_hash(model: Model) -> bool:
-    if not model.hash_prefix:
-        return False
-    algorithm, _, digits = model.hash_prefix.partition(":")
-    with _path(model).open("rb") as file:
-        return file_digest(file, algorithm).hexdigest().startswith(digits)
 
 
 def _expected_sha256(model: Model) -> str | None:

@@ -35,5 +35,5 @@ def smooth_rotations(rotvecs_TN: Array, frames_T: Array, fps: float) -> Array:
     )
     left, _, right = np.linalg.svd(means_TJ33)
     left[..., 2] *= np.linalg.det(left @ right)[..., None]
-    smooth = Rotation.from_matrix((left @ right).reshape(-1, 3, 3)).as_rotvec()
+    smooth: Array = Rotation.from_matrix((left @ right).reshape(-1, 3, 3)).as_rotvec()
     return smooth.reshape(rotvecs_TN.shape).astype(rotvecs_TN.dtype)

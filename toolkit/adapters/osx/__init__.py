@@ -95,11 +95,17 @@ class SmoothOsxRecoverer(OsxRecoverer):
         motion = super().recover(track, camera, fps, frames)
         if motion is None:
             return None
-        names = ("global_orient_T3", "body_pose_T63", "left_hand_pose_T45", "right_hand_pose_T45")
-        smooth = {
-            name: smooth_rotations(getattr(motion, name), motion.frames_T, fps) for name in names
-        }
-        return replace(motion, **smooth)
+
+        def smooth(rotvecs_TN: Array) -> Array:
+            return smooth_rotations(rotvecs_TN, motion.frames_T, fps)
+
+        return replace(
+            motion,
+            global_orient_T3=smooth(motion.global_orient_T3),
+            body_pose_T63=smooth(motion.body_pose_T63),
+            left_hand_pose_T45=smooth(motion.left_hand_pose_T45),
+            right_hand_pose_T45=smooth(motion.right_hand_pose_T45),
+        )
 
 
 def fit_box(box_xyxy: Array, pixel_aspect: float) -> Array:
