@@ -161,9 +161,9 @@ def sha256_of(name: str) -> str:
 def origin_of(name: str) -> str | None:
     """Return where the cached weights of model ``name`` come from: "official", or the user's words.
 
-    Official is a file whose sha256 is registered or known, or whose hash begins as its name says. Of
-    any other, only the user can tell (``import_file``). None: nobody does, and nothing that was made
-    with it may be released.
+    Official is a file whose sha256 is registered or known, or whose hash begins as its name says.
+    Of any other, only the user can tell (``import_file``). None: nobody does, and nothing that was
+    made with it may be released.
     """
     model = find(name)
     if model.sha256 or _expected_sha256(model) in model.known:
