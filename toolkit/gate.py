@@ -206,6 +206,7 @@ def run_checks(
     written: bytes,
     limits: Mapping[str, Limit],
     advance: Callable[[int], None],
+    unknown_weights: Sequence[str],
 ) -> dict[str, Check]:
     """Check a clip.
 
@@ -215,6 +216,7 @@ def run_checks(
         written: that file.
         limits: check name to limit.
         advance: called with the number of frames just finished.
+        unknown_weights: it was made with (``toolkit.models.list_unknown``).
     """
     num_frames = len(done.clip.frames)
     if len(released) != num_frames:
@@ -224,7 +226,7 @@ def run_checks(
     for row in map_frames(FrameChecks(done, released, watchers), num_frames):
         rows.append(row)
         advance(1)
-    return judge(done.people, rows, written, done.clip.frames.frame_shape, limits)
+    return judge(done.people, rows, written, done.clip.frames.frame_shape, limits, unknown_weights)
 
 
 def judge(
@@ -233,13 +235,15 @@ def judge(
     written: bytes,
     shape_HW: tuple[int, ...],
     limits: Mapping[str, Limit],
+    unknown_weights: Sequence[str],
 ) -> dict[str, Check]:
-    """Judge a clip by what ``FrameChecks`` says of each of its frames, its tracks and its file."""
+    """Judge a clip by what ``FrameChecks`` says of its frames, by its tracks, file and weights."""
     values: dict[str, list[Reading]] = {name: [] for name in limits}
     for row in rows:
         for name, value in row.items():
             values[name].append(value)
     values["side_data"] = [Reading(len(find_side_data(written)))]
+    values["weights"] = [Reading(len(unknown_weights))]
     values["occlusion"] = occlusion_scores(rows)
     values["lost_people"] = lost_people(people.tracks, len(rows), shape_HW)
     return {

@@ -62,7 +62,7 @@ def check_alone(done: Anonymized, released: FrameStore, written: bytes) -> None:
     watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
     checks = FrameChecks(done, released, watchers)
     rows = [checks(index) for index in range(len(released))]
-    judge(done.people, rows, written, done.clip.frames.frame_shape, load_limits())
+    judge(done.people, rows, written, done.clip.frames.frame_shape, load_limits(), [])
 
 
 def cost_by_check(profile: cProfile.Profile) -> dict[str, float]:

@@ -104,7 +104,8 @@ def prepare(root: Path, name: str, number: str, progress: StartStage | None = No
     if not done.ok:
         raise InputError(
             f"{folder}: the audit found {len(done.findings)} things, such as "
-            f"{done.findings[0].kind} in {done.findings[0].file}: run  m2m audit {folder}"
+            f"{done.findings[0].kind} in {done.findings[0].file} ({done.findings[0].detail}): "
+            f"run  m2m audit {folder}"
         )
     if done.name != name:
         raise InputError(f"{folder} says that it is {done.name!a}, not {name}: run dvc repro")

@@ -108,7 +108,10 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
         return _use(composite, _composite, reads, steps, {"scene": scene, "crf": _CRF_RELEASED})
     measured = (STANDARDIZE, INPAINT, RECOVER, composite)
     checks = [] if wanted.shows_people else sorted(load_limits())  # a new one is measured
-    settings = {"composite": composite, "checks": checks}
+    makers = [MASK, INPAINT, COMPOSITE, *([RECOVER] if wanted.body else [])]
+    weights = {w for stage in makers for w in make_stage(project, stage, release).models}
+    unknown = models.list_unknown(weights)
+    settings = {"composite": composite, "checks": checks, "unknown_weights": unknown}
     return _use(f"{release}/{MEASURE}", _measure, measured, {}, settings, CHECK_MODELS)
 
 
@@ -196,7 +199,14 @@ def _measure(job: Job) -> Parts:
         coverage = unpack_masks(json.loads(made["json"]), clip.frames.frame_shape[:2])
         released = unpack_video(made["mp4"]).frames
         done = Anonymized(clip, people, background, motions, coverage, released)
-        checks = run_checks(done, released, made["mp4"], load_limits(), lambda _num_done: None)
+        checks = run_checks(
+            done,
+            released,
+            made["mp4"],
+            load_limits(),
+            lambda _num_done: None,
+            job.settings["unknown_weights"],
+        )
     record = {
         "released": job.digests[job.settings["composite"]],
         "checks": [
