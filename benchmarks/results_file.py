@@ -173,7 +173,9 @@ def read_results(path: Path) -> Results:
         values: dict[str, Any] = json.loads(path.read_text("utf-8"))
         known = {field.name for field in fields(Results)}
         if missing := sorted(known - set(values)):
-            raise InputError(f"{path} lacks {', '.join(missing)}: write it again with benchmarks.results_file")
+            raise InputError(
+                f"{path} lacks {', '.join(missing)}: write it again with benchmarks.results_file"
+            )
         if extra := sorted(set(values) - known):
             raise InputError(f"{path} has {', '.join(extra)}, which no results have: leave it out")
     except (OSError, ValueError, TypeError) as error:
