@@ -1,4 +1,4 @@
-"""E2FGVI beside a plain loop that encodes each window anew: ``python -m benchmarks.speed.e2fgvi``.
+"""E2FGVI beside a plain loop that encodes each window anew: ``python -m benchmarks.speed e2fgvi``.
 
 Both fill the same clip with the same weights (of chance) and must give the same frames. The plain
 loop is written as the official one is: the whole network for each window of 11 frames and the
@@ -177,7 +177,3 @@ def main() -> None:
         print(row)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -48,11 +48,8 @@ STANDARDIZE, MASK, INPAINT, RECOVER = "standardize", "mask", "inpaint", "recover
 COMPOSITE, MEASURE = "composite", "measure"
 LISTED = "release: its pixels show the people filmed, so it is listed only"
 
-_BETWEEN, _RELEASED = (
-    {"crf": crf, "keyframe_distance": MAX_KEYFRAME_DISTANCE} for crf in (8, 18)
-)
-"""How clips are encoded that are worked on further, and those that are released: x264's rate factor,
-and how far keyframes are apart."""
+_BETWEEN, _RELEASED = ({"crf": crf, "keyframe_distance": MAX_KEYFRAME_DISTANCE} for crf in (8, 18))
+"""How clips are encoded that are worked on further, and those that are released."""
 
 
 def run_clips(project: Project, start_stage: StartStage, name: str, release: str = "") -> None:
