@@ -79,14 +79,14 @@ def _film(
     return Film(config, **others)
 
 
-_BOTH = {"classes": 8, "seed": 106, "scene_bias": 0.25, "gender_bias": 0.9, "num_clips": (10, 12)}
+_BOTH = {"classes": 8, "seed": 106, "scene_bias": 0.25, "gender_bias": 0.9, "num_clips": (8, 8)}
 
 FILMS = {
-    "mini-ucf101": _film(6, 101, 1.0, num_clips=(8, 8)),
-    "mini-hmdb51": _film(6, 102, 0.75, num_clips=(8, 8)),
-    "mini-diving48": _film(6, 103, 0.5, num_clips=(8, 8)),
-    "mini-ikeafa": _film(6, 104, 0.25, num_clips=(8, 8)),
-    "mini-uav-human": _film(6, 105, 0.0, num_clips=(8, 8)),
+    "mini-ucf101": _film(6, 101, 1.0, num_clips=(6, 6)),
+    "mini-hmdb51": _film(6, 102, 0.75, num_clips=(6, 6)),
+    "mini-diving48": _film(6, 103, 0.5, num_clips=(6, 6)),
+    "mini-ikeafa": _film(6, 104, 0.25, num_clips=(6, 6)),
+    "mini-uav-human": _film(6, 105, 0.0, num_clips=(6, 6)),
     "mini-women-in-men-biased": _film(**_BOTH, first=0, every=2),
     "mini-men-in-women-biased": _film(**_BOTH, first=1, every=2),
 }
