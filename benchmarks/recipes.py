@@ -141,6 +141,11 @@ def tiny_cpu() -> Recipe:
     )
 
 
+def mini_cpu() -> Recipe:
+    """``tiny_cpu`` that sees 8 frames: half of the tokens, for the hundreds of runs of a table."""
+    return replace(tiny_cpu(), name="mini_cpu", size=replace(TINY, num_frames=8))
+
+
 def smoke() -> Recipe:
     """A few steps of a few thousand weights: whether everything runs, and nothing else."""
     size = Size(
@@ -167,7 +172,7 @@ def smoke() -> Recipe:
     )
 
 
-RECIPES = {recipe.__name__: recipe for recipe in (paper_vitb, tiny_cpu, smoke)}
+RECIPES = {recipe.__name__: recipe for recipe in (paper_vitb, tiny_cpu, mini_cpu, smoke)}
 
 
 def load_recipe(name: str) -> Recipe:
