@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed loader [--data RELEASE] [--split train] [--repeats 5] [--json F]
 
-An item is 16 frames evenly over 2.7 s, at a place that is drawn, of a clip in a shard: read, decoded
+An item is 16 frames evenly over 2.7 s, at one of nine places of a clip in a shard: read, decoded
 and turned to RGB, without the crops, which cost the same everywhere. The others get the bytes that
 our loader gets:
 
@@ -11,8 +11,8 @@ our loader gets:
   turned to RGB, by PyAV's own conversion;
 - torchcodec, where its package and FFmpeg's libraries are there.
 
-Costs are seconds of processor time on one thread, medians of all items; the ways take turns. Without
-``--data``, clips of 10 s of synthetic actors are rendered first (about a minute).
+Costs are seconds of processor time on one thread, medians of all items; the ways take turns.
+Without ``--data``, clips of 10 s of synthetic actors are rendered first (about a minute).
 """
 
 import argparse
