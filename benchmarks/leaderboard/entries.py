@@ -176,7 +176,7 @@ def _check_dataset(path: Path, results: Results, datasets: Mapping[str, Dataset]
 
 def _read_predictions(path: Path, results: Results) -> Predictions:
     told = results.predictions
-    if set(told) != {"path", "sha256"} or Path(told["path"]).name != told["path"]:
+    if set(told) != {"path", "sha256"} or Path(str(told["path"])).name != told["path"]:
         raise InputError(
             f"{path}: predictions must have sha256 and path, the name of a file beside it, not "
             f"{dict(told)}"
@@ -231,11 +231,13 @@ def _check_clips(path: Path, results: Results, predictions: Predictions, task: T
             f"{path}: {results.task} has {expected} clips to evaluate, and this has "
             f"{results.num_clips}, with predictions of {len(set(ids))}: evaluate all of them"
         )
-    found = len(np.unique(predictions.cls_N))
-    if found != task.num_listed_classes or predictions.cls_N.max() >= task.num_classes:
+    found, outputs = np.unique(predictions.cls_N), predictions.probabilities_NK.shape[1]
+    is_known = 0 <= found[0] <= found[-1] < task.num_classes == outputs
+    if not is_known or len(found) != task.num_listed_classes:
         raise InputError(
-            f"{path}: clips of {results.task} have {task.num_listed_classes} classes, and these "
-            f"have {found}: check the list with  python -m benchmarks.tasks check {results.task}"
+            f"{path}: {results.task} has clips of {task.num_listed_classes} of {task.num_classes} "
+            f"classes, and these have {len(found)} of {outputs}: check the list with  "
+            f"python -m benchmarks.tasks check {results.task}"
         )
     if not np.isfinite(predictions.probabilities_NK).all():
         raise InputError(f"{path}: a probability is no number: {_AGAIN}")

@@ -20,8 +20,8 @@ _TITLES = {"finetune": "fine-tuned", "probe": "linear probe"}
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 420, 260, 34, 34
 _BAND = 90
 """Width of the place, px, for what has no figure of privacy."""
-_LEAST = 1e-3
-"""Where the axis of privacy begins; it is logarithmic."""
+_AXIS, _LEAST = "at most so many clips show somebody (95%)", 1e-3
+"""The axis of privacy, and where it begins; it is logarithmic."""
 
 
 def write_board_page(sections: Sequence[Section], out: Path) -> None:
@@ -47,7 +47,8 @@ of the mean.</li>
 </ul>"""
 
 _FOOTER = """<footer>M2M Kinetics toolkit {version}.
-<span class=mono>python -m benchmarks.leaderboard check</span> works all of it out again.</footer>"""
+<span class=mono>python -m benchmarks.leaderboard check</span> works all of it out again.
+</footer>"""
 
 
 def _show_section(section: Section) -> str:
@@ -109,10 +110,10 @@ def _show_lead(row: Row) -> str:
 
 
 def _show_reported(row: Reported, tasks: Sequence[str]) -> list[str]:
+    source = f"not reproduced; {row.source}, {row.url}"
     return [
         '<span class="badge">reported</span>',
-        f'<span class="name">{escape(row.name)}</span>'
-        f'<span class="soft">not reproduced; {escape(row.source)}, {escape(row.url)}</span>',
+        f'<span class="name">{escape(row.name)}</span><span class="soft">{escape(source)}</span>',
         *(f"{row.top1[task]:.1f}" if task in row.top1 else "" for task in tasks),
         "",
         "",
@@ -168,8 +169,7 @@ def _draw_axes(low: float, high: float) -> str:
     parts = [
         f'<rect class="band" x="{end}" y="8" width="{_BAND}" height="{foot - 8}"/>',
         f'<text class="middle" x="{end + _BAND / 2}" y="{foot + 13}">not measured</text>',
-        f'<text class="middle" x="{(_LEFT + end) / 2}" y="{_HEIGHT - 4}">'
-        "at most so many clips show somebody (95%)</text>",
+        f'<text class="middle" x="{(_LEFT + end) / 2}" y="{_HEIGHT - 4}">{_AXIS}</text>',
     ]
     for index in range(6):
         value = low + (high - low) * index / 5
