@@ -1,18 +1,22 @@
 """What is made of a board: the page, the Markdown, and results for the Hub."""
 
 from collections.abc import Iterable, Sequence
-from math import isnan
 from pathlib import Path
 
 import yaml
 
 from benchmarks.leaderboard.page import write_board_page
-from benchmarks.leaderboard.ranking import MIN_SEEDS, Row, Section
+from benchmarks.leaderboard.ranking import (
+    MIN_SEEDS,
+    PROTOCOL_TITLES,
+    Row,
+    Section,
+    tell_interval,
+    tell_points,
+)
 from benchmarks.leaderboard.reported import read_reported
 from benchmarks.stats import Interval
 from toolkit.files import make_folder, write_output
-
-PROTOCOL_TITLES = {"finetune": "fine-tuned", "probe": "linear probe"}
 
 
 def build(sections: Sequence[Section], out: Path) -> list[Path]:
@@ -58,8 +62,8 @@ def make_eval_results(rows: Iterable[tuple[Section, Row]]) -> str:
             task_id=f"{task}-{section.protocol}",
             value=round(100 * found.value, 2),
             dataset_revision=f"v{row.dataset.version}",
-            notes=f"top-1 in %, {tell_seeds(row)}, {tell_interval(found) or 'no interval'}; "
-            f"recipe {row.entry.recipe}",
+            notes=f"top-1 in %, mean of seeds: {row.num_seeds}, 95% interval: "
+            f"{tell_interval(found) or 'none'}, recipe: {row.entry.recipe}",
         )
         for section, row in rows
         for task, found in row.top1.items()
@@ -67,28 +71,18 @@ def make_eval_results(rows: Iterable[tuple[Section, Row]]) -> str:
     return str(yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False))
 
 
-def tell_seeds(row: Row) -> str:
-    """Return how many seeds a row has."""
-    return f"{row.num_seeds} seed" + "s" * (row.num_seeds != 1)
-
-
-def tell_interval(found: Interval) -> str:
-    """Return the 95% interval of a share in %; empty where one seed has none."""
-    return "" if isnan(found.low) else f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-
-
 def make_markdown(sections: Sequence[Section]) -> str:
     """Return the board as Markdown: a table for each suite and protocol."""
     parts = ["# Leaderboard\n"]
     for section in sections:
         parts.append(f"## Suite {section.suite}, {PROTOCOL_TITLES[section.protocol]}\n")
-        heads = ["rank", "entry", "data set", *section.tasks, "mean", "next", "shows somebody"]
+        heads = ["rank", "entry", "data set", "mean", "next", "shows somebody", *section.tasks]
         parts.append(_line(heads) + _line(["---"] * len(heads)))
         parts += [_line(_tell_row(row, section.tasks)) for row in section.rows]
         for reported in read_reported(section.suite, section.protocol):
             cells = [f"{reported.top1[t]:.1f}" if t in reported.top1 else "" for t in section.tasks]
             name = f"{reported.name} ([{reported.source}]({reported.url}))"
-            parts.append(_line(["reported, not reproduced", name, "", *cells, "", "", ""]))
+            parts.append(_line(["reported, not reproduced", name, "", "", "", "", *cells]))
         parts.append("\n")
     parts.append(
         "Top-1 in %, mean over seeds with Student's 95% interval. `rank` is the place by the mean "
@@ -110,10 +104,10 @@ def _tell_row(row: Row, tasks: Sequence[str]) -> list[str]:
         f"{row.rank} ({row.best} to {row.worst})" if row.rank else f"- ({row.unranked})",
         row.entry.name,
         row.dataset.key,
-        *(_tell(row.top1.get(task)) for task in tasks),
         _tell(row.mean),
-        tell_lead(row),
+        _tell_lead(row),
         f"{privacy.bound:.2%}" if privacy else "not measured",
+        *(_tell(row.top1.get(task)) for task in tasks),
     ]
 
 
@@ -124,9 +118,8 @@ def _tell(found: Interval | None) -> str:
     return f"{100 * found.value:.1f}" + (f" ({ends})" if ends else "")
 
 
-def tell_lead(row: Row) -> str:
-    """Return how far a row is before the next one, in points, or that it cannot be told."""
+def _tell_lead(row: Row) -> str:
     if row.lead is None:
         return ""
-    ends = f"{100 * row.lead.low:.1f} to {100 * row.lead.high:.1f}"
-    return f"{'tied' if row.tied else f'+{100 * row.lead.value:.1f}'} ({ends})"
+    told = "tied" if row.tied else f"+{100 * row.lead.value:.1f}"
+    return f"{told} ({tell_points(row.lead)})"

@@ -6,17 +6,26 @@ Every text may come from an entry and be hostile: it goes through ``html.escape`
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from html import escape
-from math import floor, isnan, log10
+from math import ceil, floor, isnan, log10
 from pathlib import Path
 
-from benchmarks.leaderboard.ranking import MIN_SEEDS, Row, Section
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.leaderboard.ranking import (
+    MIN_SEEDS,
+    PROTOCOL_TITLES,
+    Row,
+    Section,
+    tell_interval,
+    tell_points,
+)
 from benchmarks.leaderboard.reported import Reported, read_reported
 from benchmarks.stats import Interval
 from toolkit import __version__, page
 from toolkit.page import make_table
 
 _STYLE = Path(__file__).with_name("page.css")
-_TITLES = {"finetune": "fine-tuned", "probe": "linear probe"}
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 420, 260, 34, 34
 _BAND = 90
 """Width of the place, px, for what has no figure of privacy."""
@@ -52,7 +61,7 @@ _FOOTER = """<footer>M2M Kinetics toolkit {version}.
 
 
 def _show_section(section: Section) -> str:
-    heads = ("rank", "entry", *map(escape, section.tasks), "mean", "next", "may show somebody")
+    heads = ("rank", "entry", "mean", "next", "may show somebody", *map(escape, section.tasks))
     rows = [_show_row(row, section.tasks) for row in section.rows]
     reported = read_reported(section.suite, section.protocol)
     rows += [_show_reported(row, section.tasks) for row in reported]
@@ -63,7 +72,7 @@ def _show_section(section: Section) -> str:
         else ""
     )
     return (
-        f"<h2>Suite {escape(section.suite)}, {_TITLES[section.protocol]}</h2>"
+        f"<h2>Suite {escape(section.suite)}, {PROTOCOL_TITLES[section.protocol]}</h2>"
         f"{_draw(section.rows)}{make_table(heads, rows)}{note}"
     )
 
@@ -73,8 +82,10 @@ def _show_row(row: Row, tasks: Sequence[str]) -> list[str]:
         span = f"{row.best} to {row.worst}" if row.best != row.worst else "sure"
         rank = f'{row.rank}<span class="soft">{span}</span>'
     else:
-        rank = f'-<span class="soft">{escape(row.unranked)}</span>'
-    details = (row.dataset.key, f"recipe {row.entry.recipe}", f"{row.num_seeds} seeds")
+        rank = "-"
+    details = [row.dataset.key, f"recipe {row.entry.recipe}, {row.num_seeds} seeds"]
+    if row.unranked:
+        details.append(f"no rank: {row.unranked}")
     privacy = row.dataset.privacy
     leaks = (
         f"; planted leaks caught: {privacy.leaks_caught} of {privacy.leaks_planted}"
@@ -85,28 +96,26 @@ def _show_row(row: Row, tasks: Sequence[str]) -> list[str]:
         rank,
         f'<span class="name">{escape(row.entry.name)}</span>'
         + "".join(f'<span class="soft">{escape(detail)}</span>' for detail in details),
-        *(_show_share(row.top1.get(task)) for task in tasks),
         _show_share(row.mean),
         _show_lead(row),
-        f'{privacy.bound:.2%}<span class="soft">{escape(privacy.source)}{leaks}</span>'
+        f'{privacy.bound:.2%}<span class="soft why">{escape(privacy.source)}{leaks}</span>'
         if privacy
         else '<span class="soft">not measured</span>',
+        *(_show_share(row.top1.get(task)) for task in tasks),
     ]
 
 
 def _show_share(found: Interval | None) -> str:
     if found is None:
         return ""
-    ends = "" if isnan(found.low) else f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-    return f'{100 * found.value:.1f}<span class="soft">{ends}</span>'
+    return f'{100 * found.value:.1f}<span class="soft">{tell_interval(found)}</span>'
 
 
 def _show_lead(row: Row) -> str:
     if row.lead is None:
         return ""
-    ends = f"{100 * row.lead.low:.1f} to {100 * row.lead.high:.1f}"
     told = '<span class="badge tied">tied</span>' if row.tied else f"+{100 * row.lead.value:.1f}"
-    return f'{told}<span class="soft">{ends}</span>'
+    return f'{told}<span class="soft">{tell_points(row.lead)}</span>'
 
 
 def _show_reported(row: Reported, tasks: Sequence[str]) -> list[str]:
@@ -114,10 +123,10 @@ def _show_reported(row: Reported, tasks: Sequence[str]) -> list[str]:
     return [
         '<span class="badge">reported</span>',
         f'<span class="name">{escape(row.name)}</span><span class="soft">{escape(source)}</span>',
+        "",
+        "",
+        "",
         *(f"{row.top1[task]:.1f}" if task in row.top1 else "" for task in tasks),
-        "",
-        "",
-        "",
     ]
 
 
@@ -132,9 +141,10 @@ def _draw(rows: Sequence[Row]) -> str:
         for value in (mean.value, mean.low, mean.high)
         if not isnan(value)
     ]
-    low = max(0.0, floor(20 * min(ends)) / 20)
-    high = min(1.0, floor(20 * max(ends) + 1) / 20)
-    high = max(high, low + 0.05)
+    step = next(s for s in (0.05, 0.1, 0.2) if s == 0.2 or max(ends) - min(ends) <= 5 * s)
+    ticks = np.arange(floor(min(ends) / step), ceil(max(ends) / step) + 1) * step
+    ticks = ticks[(ticks > -step / 2) & (ticks < 1 + step / 2)]
+    low, high = float(ticks[0]), float(ticks[-1])
 
     def find_y(value: float) -> float:
         share = (min(max(value, low), high) - low) / (high - low)
@@ -145,14 +155,14 @@ def _draw(rows: Sequence[Row]) -> str:
         marks[_find_x(row)].append((row, mean))
     points = []
     for x, there in sorted(marks.items()):
-        step = min(17.0, (_BAND - 18) / max(len(there) - 1, 1))
+        apart = min(17.0, (_BAND - 18) / max(len(there) - 1, 1))
         for index, (row, mean) in enumerate(there):
-            at = min(x + (index - (len(there) - 1) / 2) * step, _WIDTH - 9.0)
+            at = min(x + (index - (len(there) - 1) / 2) * apart, _WIDTH - 9.0)
             points.append(_draw_point(row, mean, at, find_y(mean.value), find_y))
     return (
         f'<div class="card pad chart"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         'aria-label="Mean top-1 of each row over the share of clips that may show somebody">'
-        f"{_draw_axes(low, high)}{''.join(points)}</svg></div>"
+        f"{_draw_axes(ticks, find_y)}{''.join(points)}</svg></div>"
     )
 
 
@@ -164,16 +174,15 @@ def _find_x(row: Row) -> float:
     return _LEFT + 10 + (_WIDTH - _LEFT - _BAND - 20) * share
 
 
-def _draw_axes(low: float, high: float) -> str:
+def _draw_axes(ticks: NDArray[np.float64], find_y: Callable[[float], float]) -> str:
     foot, end = _HEIGHT - _BOTTOM, _WIDTH - _BAND
     parts = [
         f'<rect class="band" x="{end}" y="8" width="{_BAND}" height="{foot - 8}"/>',
-        f'<text class="middle" x="{end + _BAND / 2}" y="{foot + 13}">not measured</text>',
+        f'<text class="middle" x="{end + _BAND / 2}" y="{foot + 13}">unknown</text>',
         f'<text class="middle" x="{(_LEFT + end) / 2}" y="{_HEIGHT - 4}">{_AXIS}</text>',
     ]
-    for index in range(6):
-        value = low + (high - low) * index / 5
-        y = foot - (foot - 8) * index / 5
+    for value in ticks:
+        y = find_y(value)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="end" x="{_LEFT - 4}" y="{y + 3:.1f}">{100 * value:.0f}</text>')
     for share, name in ((1e-3, "0.1%"), (1e-2, "1%"), (1e-1, "10%"), (1.0, "100%")):

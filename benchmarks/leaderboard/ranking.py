@@ -5,12 +5,14 @@ Shape suffixes: M rows, N clips, R resamples.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.leaderboard.datasets import Dataset
 from benchmarks.leaderboard.entries import Entry
+from benchmarks.leaderboard.reported import read_reported
 from benchmarks.results_file import PROTOCOLS, SUITES
 from benchmarks.stats import Interval, bound_mean, resample_means
 from benchmarks.tasks import paper
@@ -20,6 +22,7 @@ TASKS = {
     "mini": tuple(f"mini-{name.replace('_', '-')}" for name in paper.TASKS),
 }
 """Columns of a suite, as in the paper's Table 1; what is more is not ranked."""
+PROTOCOL_TITLES = {"finetune": "fine-tuned", "probe": "linear probe"}
 MIN_SEEDS = 3
 
 
@@ -67,7 +70,7 @@ class Section:
 
 
 def rank_entries(entries: Sequence[Entry], datasets: Mapping[str, Dataset]) -> list[Section]:
-    """Return a section for each suite and protocol that has an entry."""
+    """Return a section for each suite and protocol that has a row, of ours or of others."""
     sections = []
     for suite in SUITES:
         for protocol in PROTOCOLS:
@@ -77,9 +80,24 @@ def rank_entries(entries: Sequence[Entry], datasets: Mapping[str, Dataset]) -> l
                 if entry.suite == suite and any(p == protocol for p, _ in entry.runs)
             ]
             rows = [row for row in rows if row.top1]
-            if rows:
+            if rows or read_reported(suite, protocol):
                 sections.append(Section(suite, protocol, TASKS[suite], _rank(rows, TASKS[suite])))
     return sections
+
+
+def tell_interval(found: Interval) -> str:
+    """Return the 95% interval of a share in %; empty where one seed has none.
+
+    Student's may end beyond what a share can be; that is cut off.
+    """
+    if isnan(found.low):
+        return ""
+    return f"{100 * max(found.low, 0):.1f} to {100 * min(found.high, 1):.1f}"
+
+
+def tell_points(found: Interval) -> str:
+    """Return the 95% interval of a difference in points."""
+    return f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
 
 
 def _make_row(entry: Entry, protocol: str, dataset: Dataset) -> Row:
