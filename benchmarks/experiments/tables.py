@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluate import read_predictions
+from benchmarks.evaluate import Predictions, read_predictions
 from benchmarks.experiments.runs import CURVE_TASK, SHUFFLED
 from benchmarks.results_file import PROTOCOLS, RESULTS_NAME, Results, read_results
 from benchmarks.stats import Interval, bound_mean, compare_accuracies
@@ -84,10 +84,12 @@ class Cell:
     Attributes:
         top1: by seed.
         right_N: for each clip, by which share of the runs it was taken for what it is.
+        data_digest: of the clips.
     """
 
     top1: dict[int, float]
     right_N: NDArray[np.float64]
+    data_digest: str
 
     @property
     def mean(self) -> Interval:
@@ -104,19 +106,23 @@ def read_cell(folder: Path, protocol: str) -> Cell:
     paths = sorted(folder.glob(f"{protocol}-*/{RESULTS_NAME}"))
     if not paths:
         raise InputError(f"{folder} has no {protocol}: run  dvc repro benchmarks/dvc.yaml")
-    top1, rights = {}, []
+    top1, rights, clips = {}, [], set()
     for path in paths:
         found = read_results(path)
-        rights.append(_read_right(path, found))
+        predictions = _read_predictions(path, found)
+        rights.append(predictions.is_right())
+        clips.add(predictions.facts["data_digest"])
         top1[found.seed] = found.metrics["top1"]
-    return Cell(top1, np.mean(rights, axis=0))
+    if len(clips) > 1:
+        raise InputError(f"{folder} has runs on different clips: remove it and evaluate again")
+    return Cell(top1, np.mean(rights, axis=0), clips.pop())
 
 
-def _read_right(path: Path, found: Results) -> NDArray[np.bool_]:
+def _read_predictions(path: Path, found: Results) -> Predictions:
     predictions = path.parent / found.predictions["path"]
     if hash_file(predictions) != found.predictions["sha256"]:
         raise InputError(f"{predictions} is not what {path} speaks of: evaluate again")
-    return read_predictions(predictions).is_right()
+    return read_predictions(predictions)
 
 
 def write_table(name: str, runs: Path, out: Path) -> None:
@@ -151,7 +157,14 @@ Difference = tuple[tuple[str, str, str, str], Interval]
 
 
 def compare_rows(table: Table, cells: Mapping[Key, Cell]) -> Iterable[Difference]:
-    """Yield how far each row is from each reference: by task, and over the clips of all tasks."""
+    """Yield how far each row is from each reference: by task, and over the clips of all tasks.
+
+    Raises:
+        InputError: rows were evaluated on different clips.
+    """
+    for task in table.tasks:
+        if len({cell.data_digest for key, cell in cells.items() if key[1] == task}) > 1:
+            raise InputError(f"rows on {task} are of different clips: evaluate all of them again")
     for reference in table.references:
         for condition in table.rows:
             if condition == reference:
