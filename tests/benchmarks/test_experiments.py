@@ -17,8 +17,10 @@ pytest.importorskip("dvc", reason="needs the extra pipeline")
 
 from benchmarks.clips import open_clips
 from benchmarks.evaluate import read_predictions
-from benchmarks.experiments.runs import TRAININGS, find_training, shuffle_classes
+from benchmarks.experiments.real_video import compare_real
+from benchmarks.experiments.runs import TRAININGS, Experiment, find_training, shuffle_classes
 from benchmarks.experiments.tables import TABLES, write_curves, write_table
+from benchmarks.recipes import smoke
 from benchmarks.results_file import PROTOCOLS, read_results
 from tests.benchmarks.release import paint_class, write_release
 from tests.benchmarks.test_results_file import write
@@ -193,3 +195,28 @@ def test_every_row_of_a_table_has_a_training() -> None:
     conditions = {condition for table in TABLES.values() for condition in table.rows}
     assert {find_training(condition) for condition in conditions} == set(TRAININGS)
     assert find_training("real-epoch-0010") == "real"
+
+
+@pytest.mark.slow
+def test_real_clips_are_compared_with_those_that_were_released(tmp_path: Path) -> None:
+    """A clip that was not released is left out of both; the others are evaluated by every seed."""
+    folds = [tmp_path / f"fold{number}.csv" for number in range(2)]
+    for number, fold in enumerate(folds):
+        rows = []
+        for index in range(4):
+            name = f"seq{number}_{index}"
+            for kind, suffix in (("real", "avi"), ("m2m", "mp4")):
+                (tmp_path / kind).mkdir(exist_ok=True)
+                path = tmp_path / kind / f"{name}.{suffix}"
+                write_video(path, paint_class(index % 2, index), fps=8)
+            rows.append(f"{name}.avi;{index % 2}\n")
+        fold.write_text("".join(rows))
+    (tmp_path / "m2m/seq0_0.mp4").unlink()
+    experiment = Experiment(tmp_path / "runs", smoke(), (0, 1))
+    args = (experiment, tmp_path / "real", tmp_path / "m2m", folds, tmp_path / "found.md")
+    text = compare_real(*args)
+    assert "on 7 real clips of 8 (1 were not released), 2 folds" in text
+    assert text == compare_real(*args) == (tmp_path / "found.md").read_text()
+    (tmp_path / "real/seq1_1.avi").unlink()
+    with pytest.raises(InputError, match=r"seq1_1\.avi is not in"):
+        compare_real(*args)
