@@ -104,6 +104,28 @@ def curve(condition: NameArgument) -> None:
 
 
 @app.command()
+def real(
+    filmed: Annotated[Path, typer.Argument(metavar="DIR", help="Clips as filmed.")],
+    anonymised: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The same clips anonymised, named alike.")
+    ],
+    folds: Annotated[
+        list[Path], typer.Argument(metavar="FOLD", help="Lists of clips that share no people.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="F.md", help="What was found.")],
+    recipe: Annotated[str, typer.Option(help="All other numbers.")] = "mini_cpu",
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Copies and runs.")] = Path("runs/real"),
+) -> None:
+    """Compare real clips with the same clips anonymised, as pre-training for real clips."""
+    from benchmarks.experiments.real_video import compare_real
+    from benchmarks.experiments.runs import Experiment
+    from benchmarks.recipes import load_recipe
+
+    experiment = Experiment(runs, load_recipe(recipe), (0, 1, 2))
+    print(compare_real(experiment, filmed, anonymised, folds, out), end="")
+
+
+@app.command()
 def table(name: NameArgument) -> None:
     """Write a table: table1 to table4, or figure3."""
     from benchmarks.experiments.tables import write_curves, write_table

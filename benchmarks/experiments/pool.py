@@ -73,11 +73,12 @@ def film_pool(folder: Path, progress: Callable[[int], None]) -> None:
         InputError: the folder cannot be written.
         BackendError: a package or the EGL driver is missing.
     """
-    jobs = [(clip, POOL, folder / f"{clip.clip_id}.mp4", _keep_truth) for clip in plan(POOL)]
+    jobs = [(clip, POOL, folder / f"{clip.clip_id}.mp4", keep_truth) for clip in plan(POOL)]
     run_apart(film_clip, jobs, progress)
 
 
-def _keep_truth(truth: Truth, out: Path) -> None:
+def keep_truth(truth: Truth, out: Path) -> None:
+    """Write the truth of a clip beside it."""
     write_truth(truth, out.with_suffix(".npz"))
 
 

@@ -68,7 +68,7 @@ class Experiment:
         key = hashlib.sha256(told.encode()).hexdigest()[:16]
         out = self.folder / "weights" / f"{job.task}-{key}"
         if not (out / "model.safetensors").exists():
-            train(replace(job, out=out), _find_ranks())
+            train(replace(job, out=out), find_ranks())
         return out
 
     def make_job(self, task: Task, clips: ClipSet, seed: int, init: Path | None = None) -> Job:
@@ -97,7 +97,8 @@ class Experiment:
         return found
 
 
-def _find_ranks() -> Ranks:
+def find_ranks() -> Ranks:
+    """Return this process as the only one that trains."""
     return Ranks(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -198,7 +199,7 @@ def _evaluate_cell(experiment: Experiment, cell: Cell) -> None:
     if cell.condition == SHUFFLED:
         clips = shuffle_classes(clips, cell.seed)
     job = experiment.make_job(cell.protocol, clips, cell.seed, experiment.folder / cell.weights)
-    ranks = _find_ranks()
+    ranks = find_ranks()
     with TemporaryDirectory() as scratch:
         job = replace(job, out=Path(scratch))
         train(job, ranks)

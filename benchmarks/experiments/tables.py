@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluate import read_predictions
+from benchmarks.evaluate import Predictions, read_predictions
 from benchmarks.experiments.runs import CURVE_TASK, SHUFFLED
 from benchmarks.results_file import PROTOCOLS, RESULTS_NAME, Results, read_results
 from benchmarks.stats import Interval, bound_mean, compare_accuracies
@@ -84,10 +84,12 @@ class Cell:
     Attributes:
         top1: by seed.
         right_N: for each clip, by which share of the runs it was taken for what it is.
+        data_digest: of the clips.
     """
 
     top1: dict[int, float]
     right_N: NDArray[np.float64]
+    data_digest: str
 
     @property
     def mean(self) -> Interval:
@@ -104,19 +106,23 @@ def read_cell(folder: Path, protocol: str) -> Cell:
     paths = sorted(folder.glob(f"{protocol}-*/{RESULTS_NAME}"))
     if not paths:
         raise InputError(f"{folder} has no {protocol}: run  dvc repro benchmarks/dvc.yaml")
-    top1, rights = {}, []
+    top1, rights, clips = {}, [], set()
     for path in paths:
         found = read_results(path)
-        rights.append(_read_right(path, found))
+        predictions = _read_predictions(path, found)
+        rights.append(predictions.is_right())
+        clips.add(predictions.facts["data_digest"])
         top1[found.seed] = found.metrics["top1"]
-    return Cell(top1, np.mean(rights, axis=0))
+    if len(clips) > 1:
+        raise InputError(f"{folder} has runs on different clips: remove it and evaluate again")
+    return Cell(top1, np.mean(rights, axis=0), clips.pop())
 
 
-def _read_right(path: Path, found: Results) -> NDArray[np.bool_]:
+def _read_predictions(path: Path, found: Results) -> Predictions:
     predictions = path.parent / found.predictions["path"]
     if hash_file(predictions) != found.predictions["sha256"]:
         raise InputError(f"{predictions} is not what {path} speaks of: evaluate again")
-    return read_predictions(predictions).is_right()
+    return read_predictions(predictions)
 
 
 def write_table(name: str, runs: Path, out: Path) -> None:
@@ -151,7 +157,14 @@ Difference = tuple[tuple[str, str, str, str], Interval]
 
 
 def compare_rows(table: Table, cells: Mapping[Key, Cell]) -> Iterable[Difference]:
-    """Yield how far each row is from each reference: by task, and over the clips of all tasks."""
+    """Yield how far each row is from each reference: by task, and over the clips of all tasks.
+
+    Raises:
+        InputError: rows were evaluated on different clips.
+    """
+    for task in table.tasks:
+        if len({cell.data_digest for key, cell in cells.items() if key[1] == task}) > 1:
+            raise InputError(f"rows on {task} are of different clips: evaluate all of them again")
     for reference in table.references:
         for condition in table.rows:
             if condition == reference:
@@ -197,11 +210,11 @@ def write_curves(runs: Path, out: Path) -> None:
     title = f"Figure 3: linear probe on {CURVE_TASK} by epoch of pre-training, not aligned"
     epochs = [epoch for epoch, _ in next(iter(points.values()))]
     lines = [
-        _row((CURVES[condition], *(_show(cell.mean) for _, cell in found)))
+        join_row((CURVES[condition], *(show_mean(cell.mean) for _, cell in found)))
         for condition, found in points.items()
     ]
-    head = _row(("pre-trained on", *map(str, epochs)))
-    _write(out / "figure3.md", "\n".join([title, "", head, _rule(len(epochs) + 1), *lines, ""]))
+    head = join_row(("pre-trained on", *map(str, epochs)))
+    _write(out / "figure3.md", "\n".join([title, "", head, make_rule(len(epochs) + 1), *lines, ""]))
     figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
     for condition, found in points.items():
         means = [cell.mean for _, cell in found]
@@ -220,18 +233,21 @@ def _to_markdown(table: Table, cells: Mapping[Key, Cell], differences: Sequence[
     num_seeds = len(next(iter(cells.values())).top1)
     lines = [f"{table.title}. Top-1 in %, mean of {num_seeds} seeds ± 95% (Student).", ""]
     for protocol in PROTOCOLS:
-        lines += [_row((_PROTOCOL_TITLES[protocol], *table.tasks)), _rule(len(table.tasks) + 1)]
+        lines += [
+            join_row((_PROTOCOL_TITLES[protocol], *table.tasks)),
+            make_rule(len(table.tasks) + 1),
+        ]
         for condition, title in table.rows.items():
-            shown = (_show(cells[condition, task, protocol].mean) for task in table.tasks)
-            lines.append(_row((title, *shown)))
+            shown = (show_mean(cells[condition, task, protocol].mean) for task in table.tasks)
+            lines.append(join_row((title, *shown)))
         lines.append("")
     lines += ["Points over another row, in pairs on the clips of all tasks (bootstrap, 95%):", ""]
-    lines += [_row(("", "minus", *_PROTOCOL_TITLES.values())), _rule(2 + len(PROTOCOLS))]
+    lines += [join_row(("", "minus", *_PROTOCOL_TITLES.values())), make_rule(2 + len(PROTOCOLS))]
     found = {key: value for key, value in differences if key[2] == "all"}
     pairs = dict.fromkeys((condition, reference) for condition, reference, _, _ in found)
     for condition, reference in pairs:
-        shown = (_show_ends(found[condition, reference, "all", p]) for p in PROTOCOLS)
-        lines.append(_row((table.rows[condition], table.rows[reference], *shown)))
+        shown = (show_difference(found[condition, reference, "all", p]) for p in PROTOCOLS)
+        lines.append(join_row((table.rows[condition], table.rows[reference], *shown)))
     return "\n".join([*lines, ""])
 
 
@@ -266,20 +282,24 @@ def _round(found: Interval) -> tuple[float, float, float]:
     return round(found.value, 4), round(found.low, 4), round(found.high, 4)
 
 
-def _show(mean: Interval) -> str:
+def show_mean(mean: Interval) -> str:
+    """Return a mean in percent, and half of its interval."""
     return f"{100 * mean.value:.1f} ± {100 * (mean.high - mean.value):.1f}"
 
 
-def _show_ends(found: Interval) -> str:
+def show_difference(found: Interval) -> str:
+    """Return a difference in points with its ends."""
     return f"{100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
 
 
-def _row(cells: Iterable[str]) -> str:
+def join_row(cells: Iterable[str]) -> str:
+    """Return a row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 
-def _rule(num_columns: int) -> str:
-    return _row(["---"] * num_columns)
+def make_rule(num_columns: int) -> str:
+    """Return the line under the head of a table in Markdown."""
+    return join_row(["---"] * num_columns)
 
 
 def _to_csv(rows: Iterable[Sequence[object]]) -> str:
