@@ -128,6 +128,12 @@ def open_list(folder: Path, label_file: Path) -> ClipSet:
     return _make_set(_find_clip(folder, label_file, row.path, row.label) for row in listed.rows)
 
 
+def find_video(folder: Path, path: str) -> Path | None:
+    """Return the file of a listed path, which may lack the suffix of the video; None: none."""
+    names = [folder / f"{path}{suffix}" for suffix in _SUFFIXES]
+    return next((name for name in names if name.is_file()), None)
+
+
 def _find_clip(folder: Path, listed: Path, path: str, label: int | str) -> tuple[Clip, str]:
     if not isinstance(label, int):
         raise InputError(
@@ -137,8 +143,7 @@ def _find_clip(folder: Path, listed: Path, path: str, label: int | str) -> tuple
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts:
         raise InputError(f"{listed}: {path} leads out of {folder}: list paths inside of it")
-    names = [folder / f"{pure}{suffix}" for suffix in _SUFFIXES]
-    found = next((name for name in names if name.is_file()), None)
+    found = find_video(folder, path)
     if found is None:
         raise InputError(
             f"{listed}: {path} is not in {folder}: fetch the clip, or take it out of the list"

@@ -141,6 +141,17 @@ def tiny_cpu() -> Recipe:
     )
 
 
+def mini_cpu() -> Recipe:
+    """``tiny_cpu`` that sees 8 frames, and half of its supervised epochs: for hundreds of runs."""
+    tiny = tiny_cpu()
+    align, finetune, probe = (
+        replace(stage, epochs=10, warmup_epochs=1)
+        for stage in (tiny.align, tiny.finetune, tiny.probe)
+    )
+    size = replace(TINY, num_frames=8)
+    return replace(tiny, name="mini_cpu", size=size, align=align, finetune=finetune, probe=probe)
+
+
 def smoke() -> Recipe:
     """A few steps of a few thousand weights: whether everything runs, and nothing else."""
     size = Size(
@@ -167,7 +178,7 @@ def smoke() -> Recipe:
     )
 
 
-RECIPES = {recipe.__name__: recipe for recipe in (paper_vitb, tiny_cpu, smoke)}
+RECIPES = {recipe.__name__: recipe for recipe in (paper_vitb, tiny_cpu, mini_cpu, smoke)}
 
 
 def load_recipe(name: str) -> Recipe:

@@ -1,4 +1,4 @@
-"""E2FGVI beside a plain loop that encodes each window anew: ``python -m benchmarks.speed.e2fgvi``.
+"""E2FGVI beside a plain loop that encodes each window anew: ``python -m benchmarks.speed e2fgvi``.
 
 The plain loop, the exact and the bounded mode fill the same clip with the same weights (of chance),
 each in a process of its own with one thread. The plain loop is written as the official one is: the
@@ -183,7 +183,3 @@ def main() -> None:
         print(row)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """How fast a step of pre-training is, beside transformers and a plain matrix product.
 
-``python -m benchmarks.speed.pretrain [--size vitb|tiny] [--json F]``. A step is forward, backward
+``python -m benchmarks.speed pretrain [--size vitb|tiny] [--json F]``. A step is forward, backward
 and AdamW on the same batch and masks, with the same weights. Peers are interleaved, and the median
 of each is taken. On a CPU run it with ``OMP_NUM_THREADS=1``: the seconds are those that the process
 has computed, so that what else the machine does counts little; threads that wait would count.
@@ -156,7 +156,3 @@ def main() -> None:
         print(f"{row['name']}: {figures}, ratio {row['ratio']:.2f}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -35,7 +35,7 @@ def test_a_digest_is_of_the_task_s_own_numbers():
 def test_every_recipe_can_be_made():
     """And one that is not there is refused with those that are."""
     assert all(load_recipe(name).name == name for name in RECIPES)
-    with pytest.raises(ConfigError, match="choose one of paper_vitb, smoke, tiny_cpu"):
+    with pytest.raises(ConfigError, match="choose one of mini_cpu, paper_vitb, smoke, tiny_cpu"):
         load_recipe("huge")
 
 

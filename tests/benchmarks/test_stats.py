@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs the extra train")
 
-from benchmarks.stats import bound_accuracy, compare_accuracies
+from benchmarks.stats import bound_accuracy, bound_mean, compare_accuracies
 
 
 def test_wilson_by_hand():
@@ -45,3 +45,18 @@ def test_pairs_are_kept_together():
     assert found.high - found.low < 0.03
     assert compare_accuracies(right, right) == compare_accuracies(right, right, seed=1)
     assert compare_accuracies(better, right) == compare_accuracies(better, right)
+
+
+def test_the_interval_of_three_seeds_by_hand():
+    """Student's, with two degrees of freedom; one seed has none."""
+    found = bound_mean([0.5, 0.6, 0.7])
+    half = 4.302652729749464 * 0.1 / 3**0.5
+    assert (found.value, found.low, found.high) == pytest.approx((0.6, 0.6 - half, 0.6 + half))
+    assert np.isnan(bound_mean([0.5]).low)
+
+
+def test_shares_of_seeds_are_compared_by_clip():
+    """A clip that one of two seeds has right counts half."""
+    found = compare_accuracies(np.array([1.0, 0.5, 0.5, 0.0] * 50), np.zeros(200))
+    assert found.value == 0.5
+    assert 0.4 < found.low < 0.5 < found.high < 0.6

@@ -145,7 +145,7 @@ def load_body(phenotype: Phenotype, outfit: Outfit) -> Body:
     heads_J3 = np.array([shape_V3[indices].mean(axis=0) for indices in head_vertices])
 
     heads = dict(zip(bones, heads_J3, strict=True))
-    mover_V = np.array(bones)[weights_VJ.argmax(axis=1)]
+    mover_V = _find_movers()
     vertices, weights, faces, colors = [], [], [], []
     first = 0
     for piece in dress(outfit, shape_V3, groups, mover_V, heads):
@@ -235,6 +235,13 @@ def _read_base_mesh() -> tuple[Array, dict[str, Array]]:
             corners = [int(corner.partition("/")[0]) - 1 for corner in rest.split()]
             quads.setdefault(group, []).append(corners)
     return np.array(vertices), {name: np.array(faces) for name, faces in quads.items()}
+
+
+@cache
+def _find_movers() -> Array:
+    """Name of the bone that moves each vertex most, [V]."""
+    bones, _, weights_VJ, _ = _read_rig()
+    return np.array(bones)[weights_VJ.argmax(axis=1)]
 
 
 @cache

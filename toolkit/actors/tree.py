@@ -40,6 +40,18 @@ FPS = 16
 SPLITS = ("train", "test", "train", "val", "train")
 """Of the clips of a class, in turn."""
 
+
+@dataclass(frozen=True)
+class Format:
+    """How clips are filmed: width and height in px, frames, and frames per second."""
+
+    size: tuple[int, int] = SIZE
+    num_frames: int = NUM_FRAMES
+    fps: int = FPS
+
+
+FORMAT = Format()
+
 _CAMERAS = {"still": 0.5, "pan": 0.2, "shake": 0.2, "dolly": 0.1}
 _OCCLUDED, _PASSED_BY = 0.15, 0.25
 """Share of clips with an object in front; of those of one person, in which another one passes."""
@@ -192,20 +204,20 @@ def _generate(folder: Path, clip: Clip, config: TreeConfig) -> None:
         encode(frames_THWC, partial, Timing.constant(NUM_FRAMES, FPS))
 
 
-def stage(clip: Clip, config: TreeConfig) -> tuple[Array, Truth]:
+def stage(clip: Clip, config: TreeConfig, form: Format = FORMAT) -> tuple[Array, Truth]:
     """Cast, set and film one clip: its frames [T, H, W, 3] uint8, and what is true of them."""
     rng = np.random.default_rng([config.seed, clip.seed])
     action = clip.label.replace(" ", "_")
     heading = 0.0 if ACTIONS[action].num_people > 1 else float(rng.uniform(-0.6, 0.6))
-    scene, about_scene = _set_scene(rng, clip, config, heading)
+    scene, about_scene = _set_scene(rng, clip, config, heading, form)
     people = [_cast(rng, clip, config) for _ in range(ACTIONS[action].num_people)]
     bodies = [load_body(phenotype, outfit) for phenotype, outfit in people]
-    motions = act(action, [rest_joints(body) for body in bodies], NUM_FRAMES, FPS, rng)
+    motions = act(action, [rest_joints(body) for body in bodies], form.num_frames, form.fps, rng)
     motions = [motion.placed(np.zeros(3), heading) for motion in motions]
     if len(motions) == 1 and rng.random() < _PASSED_BY:
         people.append(_cast(rng, clip, config))
         bodies.append(load_body(*people[-1]))
-        motions.append(_pass_by(rng, rest_joints(bodies[-1]), scene))
+        motions.append(_pass_by(rng, rest_joints(bodies[-1]), scene, form))
     actors = [
         Actor(body, motion, prop_seed=index)
         for index, (body, motion) in enumerate(zip(bodies, motions, strict=True))
@@ -218,7 +230,7 @@ def stage(clip: Clip, config: TreeConfig) -> tuple[Array, Truth]:
         "people": [asdict(phenotype) for phenotype, _ in people],
         **about_scene,
     }
-    return film(scene, actors, FPS, info)
+    return film(scene, actors, form.fps, info)
 
 
 def _cast(rng: np.random.Generator, clip: Clip, config: TreeConfig) -> tuple[Phenotype, Outfit]:
@@ -229,7 +241,7 @@ def _cast(rng: np.random.Generator, clip: Clip, config: TreeConfig) -> tuple[Phe
 
 
 def _set_scene(
-    rng: np.random.Generator, clip: Clip, config: TreeConfig, heading: float
+    rng: np.random.Generator, clip: Clip, config: TreeConfig, heading: float, form: Format
 ) -> tuple[Scene, dict[str, str | bool]]:
     """Choose place, objects and camera; a biased scene is that of the clip's class."""
     names = list(ACTIONS)[: config.classes]
@@ -243,8 +255,8 @@ def _set_scene(
     occluded = bool(rng.random() < _OCCLUDED)
     scene = make_scene(
         rng,
-        SIZE,
-        NUM_FRAMES,
+        form.size,
+        form.num_frames,
         kind=kind,
         camera_motion=camera_motion,
         props=props,
@@ -254,10 +266,10 @@ def _set_scene(
     return scene, {"scene": kind, "camera": camera_motion, "occluder": occluded}
 
 
-def _pass_by(rng: np.random.Generator, rest_J3: Array, scene: Scene) -> Motion:
+def _pass_by(rng: np.random.Generator, rest_J3: Array, scene: Scene, form: Format) -> Motion:
     """Somebody who walks across, farther away than the actor or nearer."""
     depth = scene.stage.z_min if rng.random() < _HALF else scene.stage.z_max
-    motion = walk_across(rest_J3, NUM_FRAMES, FPS, rng, to_left=bool(rng.integers(2)))
+    motion = walk_across(rest_J3, form.num_frames, form.fps, rng, to_left=bool(rng.integers(2)))
     return motion.placed(np.array([0.0, 0.0, depth]), 0.0)
 
 

@@ -54,7 +54,7 @@ class DataSet:
     by_classes: bool = False
 
 
-_ALL = (
+DATA_SETS = (
     DataSet(
         name="ucf101",
         title="UCF101",
@@ -127,7 +127,7 @@ _ALL = (
 def recognise(paths: Iterable[str]) -> DataSet | None:
     """Return the data set whose names nine of ten paths have, whatever their folders are called."""
     stems = [find_stem(path) for path in paths]
-    for known in _ALL:
+    for known in DATA_SETS:
         if stems and sum(map(bool, map(known.stem.fullmatch, stems))) >= _MIN_SHARE * len(stems):
             return known
     return None

@@ -42,13 +42,14 @@ from toolkit.stages.parts import (
 from toolkit.stages.project import Project
 from toolkit.stages.rows import OK, QUARANTINED, Row, read_rows, write_rows
 from toolkit.video import decode
+from toolkit.video_encode import MAX_KEYFRAME_DISTANCE
 
 STANDARDIZE, MASK, INPAINT, RECOVER = "standardize", "mask", "inpaint", "recover"
 COMPOSITE, MEASURE = "composite", "measure"
 LISTED = "release: its pixels show the people filmed, so it is listed only"
 
-_CRF_BETWEEN, _CRF_RELEASED = 8, 18
-"""x264's rate factor of clips that are worked on further, and of those that are released."""
+_BETWEEN, _RELEASED = ({"crf": crf, "keyframe_distance": MAX_KEYFRAME_DISTANCE} for crf in (8, 18))
+"""How clips are encoded that are worked on further, and those that are released."""
 
 
 def run_clips(project: Project, start_stage: StartStage, name: str, release: str = "") -> None:
@@ -88,13 +89,13 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
     size = project.params.standardize
     profile = load_profile(project.params.profile)
     if name == STANDARDIZE:
-        settings = {"size": [size.width, size.height], "crf": _CRF_BETWEEN}
+        settings = {"size": [size.width, size.height], **_BETWEEN}
         return ClipStage(name, _standardize, (), settings)
     if name == MASK:
         return _use(name, _mask, (STANDARDIZE,), {"mask": profile.mask})
     if name == INPAINT:
         looks = {check: load_limits()[check].value for check in SIGNS}
-        more = {"limits": looks, "crf": _CRF_BETWEEN}
+        more = {"limits": looks, **_BETWEEN}
         steps = {"inpaint": profile.inpaint}
         return _use(name, _inpaint, (STANDARDIZE, MASK), steps, more, LOOK_MODELS)
     if name == RECOVER:
@@ -105,7 +106,7 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
     if name == COMPOSITE:
         steps = {"body": wanted.body, "render": profile.render} if wanted.body else {}
         reads = (scene, RECOVER) if wanted.body else (scene,)
-        return _use(composite, _composite, reads, steps, {"scene": scene, "crf": _CRF_RELEASED})
+        return _use(composite, _composite, reads, steps, {"scene": scene, **_RELEASED})
     measured = (STANDARDIZE, INPAINT, RECOVER, composite)
     checks = [] if wanted.shows_people else sorted(load_limits())  # a new one is measured
     makers = [MASK, INPAINT, COMPOSITE, *([RECOVER] if wanted.body else [])]

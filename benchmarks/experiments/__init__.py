@@ -1,0 +1,1 @@
+"""The experiments of the paper at the size of the mini suite (benchmarks/dvc.yaml)."""

@@ -1,0 +1,1 @@
+"""Downstream tasks: which clips they train and validate on, and how many these must be."""
