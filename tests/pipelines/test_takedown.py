@@ -115,7 +115,7 @@ def m2m(hub: Hub, tmp_path: Path, run_m2m: RunM2m) -> Callable[..., str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # it builds twice
+@pytest.mark.timeout(3600)  # it builds twice
 @pytest.mark.usefixtures("weights")
 def test_there_and_back_and_a_clip_is_gone(
     tmp_path: Path, make_project: MakeProject, dvc: Dvc, hub: Hub, m2m: Callable[..., str]
