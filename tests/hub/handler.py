@@ -112,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
                 if self.headers.get("Authorization") != f"Bearer {TOKEN}" and method != "PUT":
                     return 401, {"error": "Invalid username or password."}
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if found.groups() and not self.hub.path(found[1]).exists():
+                    return 404, {"error": "Repository not found"}
                 with self.hub.lock:
                     answer = act(self, *map(unquote, found.groups()), body)
                 if fault:

@@ -80,7 +80,7 @@ def _run(*words: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # three minutes on two cores that do nothing else
+@pytest.mark.timeout(3600)  # three minutes on two cores that do nothing else
 @pytest.mark.usefixtures("weights")
 def test_a_release_of_real_clips_is_loaded_and_trains(
     tmp_path: Path, shared_dir: Path, make_project: MakeProject, dvc: Dvc, run_m2m: RunM2m

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError, ToolkitError
@@ -75,7 +76,13 @@ class Publication:
         return format_number(self.version.number)
 
 
-def prepare(root: Path, name: str, number: str, progress: StartStage | None = None) -> Publication:
+def prepare(
+    root: Path,
+    name: str,
+    number: str,
+    progress: StartStage | None = None,
+    private_key: Path | None = None,
+) -> Publication:
     """Check that a version of a release may be published.
 
     Args:
@@ -83,9 +90,10 @@ def prepare(root: Path, name: str, number: str, progress: StartStage | None = No
         name: of the release.
         number: vX.Y.Z.
         progress: told of each shard that was read.
+        private_key: that it is to be signed with; tried here.
 
     Raises:
-        InputError: it may not; one line says why.
+        InputError: it may not, or the key is none; one line says why.
     """
     from toolkit.registry import Registry  # loads dvc
 
@@ -100,6 +108,9 @@ def prepare(root: Path, name: str, number: str, progress: StartStage | None = No
     registry.check_content(name, version.tag)
     folder = registry.root / registry.find_release(name).path
     _check_version(folder, number)
+    if private_key is not None:
+        with TemporaryDirectory() as place:
+            sign_file(folder / SUMS, Path(place, SIGNATURE), private_key)
     done = audit(folder, progress=progress)
     if not done.ok:
         raise InputError(
