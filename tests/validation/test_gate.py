@@ -69,7 +69,6 @@ def test_clips_that_pass_go_on(project: Project) -> None:
     assert (project.root / f"data/{RELEASE}/validation.json").read_bytes() == first
 
 
-@both
 def test_a_clip_made_with_unknown_weights_is_named(project: Project) -> None:
     """Whatever stage gate said of it."""
     with pytest.raises(ToolkitError, match="hall: weights 1 over 0 in frame 3"):
