@@ -62,13 +62,17 @@ def collate(clips):
 if __name__ == "__main__":
     torch.manual_seed(0)
     model = Classifier(size, 2)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     clips = toolkit.load_release(sys.argv[1], seed=0)
     ((video, cls),) = DataLoader(clips, batch_size=2, num_workers=0, collate_fn=collate)
-    before = F.cross_entropy(model(video), cls)
-    before.backward()
-    optimiser.step()
-    assert F.cross_entropy(model(video), cls) < before
+    losses = []
+    for _ in range(10):
+        loss = F.cross_entropy(model(video), cls)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0], losses
 """
 
 
