@@ -241,7 +241,8 @@ def _read_base_mesh() -> tuple[Array, dict[str, Array]]:
 def _find_movers() -> Array:
     """Name of the bone that moves each vertex most, [V]."""
     bones, _, weights_VJ, _ = _read_rig()
-    return np.array(bones)[weights_VJ.argmax(axis=1)]
+    movers_V: Array = np.array(bones)[weights_VJ.argmax(axis=1)]
+    return movers_V
 
 
 @cache
