@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/installed
 TORCH := $(VENV)/torch-installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
-PYTEST := $(BIN)/pytest --quiet --numprocesses auto --dist loadfile
+PYTEST := $(BIN)/pytest --quiet --numprocesses auto --dist loadfile --durations 25
 
 # Headless rendering with EGL on Mesa's software driver (GL and Xrender are opened when pyrender is
 # imported), and venv itself where Python lacks it.

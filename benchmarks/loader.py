@@ -79,8 +79,8 @@ def read_spans(clip: Clip, recipe: Recipe, places: Sequence[float]) -> Tensor:
         spans = [choose_span(times_s_T, num_frames, recipe.span_s, place) for place in places]
         return [index for span in spans for index in span]
 
-    frames_THWC = torch.from_numpy(decode_chosen(clip.read(), choose, clip.clip_id))
-    return frames_THWC.permute(0, 3, 1, 2).unflatten(0, (len(places), num_frames))
+    frames_TCHW = torch.from_numpy(decode_chosen(clip.read(), choose, clip.clip_id))
+    return frames_TCHW.unflatten(0, (len(places), num_frames))
 
 
 class TrainClips(Dataset["Batch | ToolkitError"]):

@@ -20,7 +20,7 @@ def make_optimizer(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
         groups = param_groups_layer_decay(model, decay, layer_decay=stage.layer_decay)
     else:
         groups = param_groups_weight_decay(model, decay, no_weight_decay_list=("mask_token",))
-    return torch.optim.AdamW(groups, lr=stage.lr, betas=stage.betas)
+    return torch.optim.AdamW(groups, lr=stage.lr, betas=stage.betas, fused=True)
 
 
 def rate_at(step: int, steps_per_epoch: int, stage: Stage) -> float:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import VideoError
 from toolkit.video import DECODER_OPTIONS, FORMATS, MAX_NUM_FRAMES
-from toolkit.video_rgb import make_converter
+from toolkit.video_rgb import Planes, make_plane_converter
 
 _MAX_PACKED = 3  # frames that AVI files with packed B-frames count and do not have
 
@@ -46,7 +46,7 @@ def choose_span(
 
 
 def decode_chosen(content: bytes, choose: Choose, name: str) -> NDArray[np.uint8]:
-    """Return chosen frames [T, H, W, C] of a video in RGB, in the order in which they were chosen.
+    """Return chosen frames [T, C, H, W] of a video in RGB, in the order in which they were chosen.
 
     Colours, rotation and odd sizes as ``toolkit.video.decode`` has them.
 
@@ -90,11 +90,11 @@ def _decode(
         raise VideoError(f"clip {name} holds no frame: fetch it again, or leave it out of the list")
     base = float(Fraction(stream.time_base or 1))
     chosen = choose((np.array(pts_T) - pts_T[0]) * base)
-    pictures: dict[int, NDArray[np.uint8]] = {}
+    pictures: dict[int, Planes] = {}
     wanted = {pts_T[index] for index in chosen}
     convert = None
     for frame in _find_frames(packets, stream, sorted(wanted), name):
-        convert = convert or make_converter(frame, None)
+        convert = convert or make_plane_converter(frame, None)
         if frame.pts is not None and frame.pts in wanted:
             pictures[frame.pts] = convert(frame)
     if lost := sorted(wanted - set(pictures)):
@@ -102,7 +102,7 @@ def _decode(
             f"clip {name}: frame {pts_T.index(lost[0])} of {len(pts_T)} cannot be decoded: "
             "fetch it again, or leave it out of the list"
         )
-    return np.stack([pictures[pts_T[index]] for index in chosen])
+    return _stack([pictures[pts_T[index]] for index in chosen])
 
 
 def _find_frames(
@@ -137,13 +137,13 @@ def _decode_in_order(
     fps = float(Fraction(stream.average_rate or 25))
     num_frames = len([packet for packet in packets if not packet.is_discard])
     chosen = choose(np.arange(num_frames) / fps)
-    pictures: dict[int, NDArray[np.uint8]] = {}
+    pictures: dict[int, Planes] = {}
     num_decoded, convert = 0, None
     for packet in (*packets, None):
         if num_decoded > max(chosen):
             break
         for frame in _decode_packet(stream, packet, name):
-            convert = convert or make_converter(frame, None)
+            convert = convert or make_plane_converter(frame, None)
             is_near_end = num_decoded >= num_frames - _MAX_PACKED - 1
             if num_decoded in chosen or is_near_end:
                 pictures[num_decoded] = convert(frame)
@@ -153,7 +153,7 @@ def _decode_in_order(
             f"clip {name} is cut off: it holds {num_decoded} of its {num_frames} frames: fetch it "
             "again, or leave it out of the list"
         )
-    return np.stack([pictures[min(wanted, num_decoded - 1)] for wanted in chosen])
+    return _stack([pictures[min(wanted, num_decoded - 1)] for wanted in chosen])
 
 
 def _decode_packet(
@@ -165,3 +165,12 @@ def _decode_packet(
             f"clip {name} is damaged or cut off: fetch it again, or leave it out of the list"
         )
     return frames
+
+
+def _stack(pictures: Sequence[Planes]) -> NDArray[np.uint8]:
+    """Return frames [T, C, H, W], copied this once."""
+    frames_TCHW = np.empty((len(pictures), 3, *pictures[0][0].shape), np.uint8)
+    for frame_CHW, planes in zip(frames_TCHW, pictures, strict=True):
+        for plane_HW, plane in zip(frame_CHW, planes, strict=True):
+            plane_HW[:] = plane
+    return frames_TCHW

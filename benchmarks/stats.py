@@ -68,3 +68,27 @@ def compare_accuracies(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Interval(value, float(ends.low), float(ends.high))
+
+
+def resample_means(tasks: Sequence[NDArray[np.float64]], seed: int = 0) -> NDArray[np.float64]:
+    """Return the mean over tasks of several models, for 9,999 resamples of the clips.
+
+    Clips are drawn anew within each task, the same for all models, so that the differences of two
+    rows are those of a paired bootstrap.
+
+    Args:
+        tasks: of each, [models, clips]: by which share of runs a clip was taken for what it is.
+        seed: of the resamples.
+
+    Returns:
+        [models, resamples].
+    """
+    rng = np.random.default_rng(seed)
+    num_models, batch = len(tasks[0]), 99
+    means = np.zeros((num_models, 9999))
+    for right in tasks:
+        num = right.shape[1]
+        for start in range(0, means.shape[1], batch):
+            counts = rng.multinomial(num, np.full(num, 1 / num), size=batch)
+            means[:, start : start + batch] += right @ counts.T / num
+    return means / len(tasks)

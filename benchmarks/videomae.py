@@ -211,7 +211,6 @@ class VideoMAE(nn.Module):
     ``masked_BM`` are indices of tokens, ascending (``benchmarks.masking.split_mask``).
     """
 
-    mean_C: Tensor
     std_C: Tensor
     positions_1ND: Tensor
 
@@ -224,7 +223,6 @@ class VideoMAE(nn.Module):
         self.decoder = Decoder(size)
         positions = make_positions(size.num_tokens, size.decoder_dim)
         self.register_buffer("positions_1ND", positions, persistent=False)
-        self.register_buffer("mean_C", torch.tensor(MEAN_RGB), persistent=False)
         self.register_buffer("std_C", torch.tensor(STD_RGB), persistent=False)
         self.apply(_init_linear)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
@@ -253,11 +251,12 @@ class VideoMAE(nn.Module):
         """Return pixels [B, M, P C] of masked tokens, each colour of a patch with mean 0 and std 1.
 
         Section 3.1 with the normalisation of MAE (arXiv:2111.06377, section 4.1): unbiased
-        variance, and an epsilon on the standard deviation.
+        variance, and an epsilon of 1e-6 on the standard deviation of pixels in [0, 1]. Pixels that
+        are normalised by ``STD_RGB`` already give the same with an epsilon that is divided by it.
         """
-        pixels_BMPC = take_tokens(patches_BNPC, masked_BM).float() * self.std_C + self.mean_C
+        pixels_BMPC = take_tokens(patches_BNPC, masked_BM).float()
         variance, mean = torch.var_mean(pixels_BMPC, 2, keepdim=True)
-        return ((pixels_BMPC - mean) / (variance.sqrt() + 1e-6)).flatten(2)
+        return pixels_BMPC.sub_(mean).div_(variance.sqrt_().add_(1e-6 / self.std_C)).flatten(2)
 
 
 class Classifier(Trunk):

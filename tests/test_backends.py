@@ -1,3 +1,5 @@
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ def test_every_registered_backend_can_be_loaded(kind: str) -> None:
         try:
             assert callable(backends.get(kind, name))
         except BackendError as error:
-            assert str(error).endswith("pip install 'm2m-toolkit[paper]'")  # noqa: PT017
+            assert re.search(r"pip install 'm2m-toolkit\[\w+\]'$|maskrcnn-r101, ", str(error))  # noqa: PT017
 
 
 def test_names_are_sorted_and_of_one_kind() -> None:
@@ -79,6 +81,51 @@ def test_a_missing_package_is_an_error_that_says_what_to_install() -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "package", "remedy"),
+    [
+        ("mask", "detectron2", "detectron2", "https://detectron2.readthedocs.io/tutorials/install"),
+        ("mask", "maskrcnn-r101", "torch", "pip install 'm2m-toolkit[paper]'"),
+        ("mask", "sam2", "transformers", "pip install 'm2m-toolkit[masks]'"),
+        ("mask", "torchvision", "torchvision", "pip install 'm2m-toolkit[masks]'"),
+        ("inpaint", "e2fgvi_hq", "torch", "pip install 'm2m-toolkit[paper]'"),
+        ("recover", "osx", "torch", "pip install 'm2m-toolkit[paper]'"),
+        ("body", "smplx-neutral", "smplx", "pip install 'm2m-toolkit[paper]'"),
+    ],
+)
+def test_what_a_backend_lacks_is_one_line_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, kind: str, name: str, package: str, remedy: str
+) -> None:
+    """Whether the package is installed here or not."""
+    pytest.importorskip("torch", reason="needs the extra paper") if package != "torch" else None
+    target, _ = backends._BACKENDS[kind, name]
+    module = target.partition(":")[0]
+    for loaded in [key for key in sys.modules if key == module or key.startswith(f"{module}.")]:
+        monkeypatch.delitem(sys.modules, loaded)
+    for loaded in [key for key in sys.modules if key.startswith("toolkit.adapters.")]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setattr(sys, "meta_path", [_Without(package), *sys.meta_path])
+    for loaded in [key for key in sys.modules if key.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, loaded)
+    with pytest.raises(BackendError) as failure:
+        backends.get(kind, name)
+    message = str(failure.value)
+    assert f"{kind} backend '{name}' needs the Python package '{package}" in message
+    assert remedy in message
+    assert "\n" not in message
+
+
+class _Without:
+    """Makes a package one that is not installed."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name.partition(".")[0] == self._package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def test_other_packages_bring_their_own_backends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +133,14 @@ def test_other_packages_bring_their_own_backends(
     _install_package(tmp_path, "inpaint.blur = other_backends:Blur")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "blur" in backends.names("inpaint")
-    assert backends.names("mask") == ["blazepose", "maskrcnn-r101"]
+    assert backends.names("mask") == [
+        "blazepose",
+        "detectron2",
+        "maskrcnn-r101",
+        "maskrcnn-r101-lsj",
+        "sam2",
+        "torchvision",
+    ]
     assert backends.get("inpaint", "blur").__name__ == "Blur"
     with pytest.raises(BackendError):
         backends.get("mask", "blur")

@@ -2,23 +2,26 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from toolkit import backends
+from toolkit import backends, models
 from toolkit.config import config_hash, load_profile
 from toolkit.errors import ConfigError
+from toolkit.gate import CHECK_MODELS
 
 
-def test_the_default_profile_names_backends_that_exist() -> None:
-    """Each step's name is one the registry knows for that step."""
-    profile = load_profile("offline")
-    for kind, name in asdict(profile).items():
-        assert name in backends.names(kind)
+@pytest.mark.parametrize("name", ["offline", "permissive", "paper"])
+def test_a_profile_names_backends_and_weights_that_exist(name: str) -> None:
+    """Each step's name is one the registry knows for that step, and models.yaml has its weights."""
+    profile = load_profile(name)
+    assert set(CHECK_MODELS) <= set(models.names_of_profile(name))
+    for kind, step in asdict(profile).items():
+        assert step in backends.names(kind)
 
 
 def test_another_inpainter_changes_nothing_else() -> None:
     """Only where one is named, and the profile itself stays as it was."""
     profile = load_profile("offline")
-    assert load_profile("offline", "none") == replace(profile, inpaint="none")
-    assert load_profile("offline", None) == load_profile("offline") == profile
+    assert load_profile("offline", inpaint="none") == replace(profile, inpaint="none")
+    assert load_profile("offline", inpaint=None) == load_profile("offline") == profile
 
 
 def test_an_unknown_profile_is_an_error_that_names_the_known_ones() -> None:

@@ -38,7 +38,7 @@ def room(actor: ActorClip) -> np.ndarray:
 
 def _check(done: Anonymized, released_THWC: np.ndarray) -> dict[str, Check]:
     return run_checks(
-        done, store(released_THWC), _encoded(released_THWC), load_limits(), lambda _: None
+        done, store(released_THWC), _encoded(released_THWC), load_limits(), lambda _: None, []
     )
 
 
@@ -70,7 +70,7 @@ def test_an_empty_room_passes_every_check(
     (tmp_path / "out.mp4").write_bytes(written)
     progress: list[int] = []
     released = decode(tmp_path / "out.mp4", None).frames
-    checks = run_checks(done, released, written, load_limits(), progress.append)
+    checks = run_checks(done, released, written, load_limits(), progress.append, [])
     assert set(checks) == set(load_limits())
     assert _failed(checks) == {}
     assert checks["surviving_pixels"].value < 0.04
@@ -81,16 +81,22 @@ def test_an_empty_room_passes_every_check(
 def test_a_limit_without_a_check_lets_nothing_through(done: Anonymized, room: np.ndarray) -> None:
     """A name in limits.yaml that the gate does not know fails every clip; nothing is skipped."""
     checks = run_checks(
-        done, store(room), b"", {**load_limits(), "typo": Limit(1.0, CRITICAL)}, lambda _: None
+        done, store(room), b"", {**load_limits(), "typo": Limit(1.0, CRITICAL)}, lambda _: None, []
     )
     assert _failed(checks) == {"typo": None, "side_data": 0}  # no file: nobody knows what is in it
+
+
+def test_weights_of_unknown_origin_let_nothing_through(done: Anonymized, room: np.ndarray) -> None:
+    """However good the clip is: stubs, and files of which nobody says where they come from."""
+    checks = run_checks(done, store(room), _encoded(room), load_limits(), lambda _: None, ["stub"])
+    assert _failed(checks) == {"weights": 0}
 
 
 def test_a_check_without_a_limit_is_an_error(done: Anonymized, room: np.ndarray) -> None:
     """A name taken out of limits.yaml does not switch the check off in silence."""
     limits = {name: limit for name, limit in load_limits().items() if name != "surviving_pixels"}
     with pytest.raises(KeyError, match="surviving_pixels"):
-        run_checks(done, store(room), b"", limits, lambda _: None)
+        run_checks(done, store(room), b"", limits, lambda _: None, [])
 
 
 @pytest.mark.parametrize("index", [0, 4, 5, 7])
@@ -237,7 +243,7 @@ def test_a_caption_is_flagged_only(done: Anonymized, room: np.ndarray) -> None:
 def test_sound_in_the_file_is_caught(done: Anonymized, room: np.ndarray) -> None:
     """Or whatever else is no picture."""
     written = _encoded(room) + b"\0\0\0\x0cuuidsome"
-    checks = run_checks(done, store(room), written, load_limits(), lambda _: None)
+    checks = run_checks(done, store(room), written, load_limits(), lambda _: None, [])
     assert set(_failed(checks)) == {"side_data"}
 
 

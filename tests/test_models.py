@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -271,6 +272,31 @@ def test_a_file_got_by_hand_is_imported(tmp_path, monkeypatch):
     models.import_file(tmp_path / "b.bin", "a")
     assert models.locate("a").read_bytes() == WEIGHTS
     assert models.check("a") is None
+
+
+def test_weights_are_unknown_until_somebody_says_where_they_come_from(cache, register, tmp_path):
+    """What is registered, noted by others or told by its name is official; else the user says."""
+    known, named = _model("known", USER, pinned=False), _model("named", USER, pinned=False)
+    register(
+        _model("pinned", USER),
+        replace(known, known=(_sha256(WEIGHTS),)),
+        replace(named, hash_prefix=f"sha256:{_sha256(WEIGHTS)[:6]}"),
+        _model("own", USER, pinned=False),
+    )
+    names = ["pinned", "known", "named", "own"]
+    (tmp_path / "w").write_bytes(WEIGHTS)
+    for name in names:
+        models.import_file(tmp_path / "w", name)
+    assert models.list_unknown(names) == ["own"]
+    models.import_file(tmp_path / "w", "own", "my own,\n fine-tuned")
+    assert models.origin_of("own") == "my own, fine-tuned"
+    assert models.list_unknown(names) == []
+
+    for name in names[1:]:  # other weights in their place
+        (cache / f"{name}.bin.sha256").unlink()
+        (tmp_path / "w").write_bytes(OTHER)
+        models.import_file(tmp_path / "w", name)
+    assert models.list_unknown(names) == ["known", "named", "own"]
 
 
 def test_an_import_must_be_the_registered_file(tmp_path, monkeypatch):

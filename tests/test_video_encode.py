@@ -12,7 +12,7 @@ from tests.videos import PATCHES, paint_clip, paint_patches, read_patches, write
 from toolkit.errors import InputError
 from toolkit.files import write_output
 from toolkit.video import Timing, decode, probe
-from toolkit.video_encode import encode
+from toolkit.video_encode import MAX_KEYFRAME_DISTANCE, encode
 
 
 def test_output_is_plain_h264(tmp_path):
@@ -185,3 +185,12 @@ def test_too_few_frames_is_our_own_mistake(tmp_path):
     """Frames and times must be equally many; nothing is invented."""
     with pytest.raises(ValueError, match="zip"):
         encode(paint_clip(3), tmp_path / "out.mp4", Timing.constant(4, 25))
+
+
+def test_a_part_of_a_clip_is_reached_soon(tmp_path):
+    """The next keyframe is never more than 60 frames away."""
+    path = tmp_path / "out.mp4"
+    encode(paint_clip(150), path, Timing.constant(150, 25))
+    with av.open(str(path)) as container:
+        keys = [i for i, packet in enumerate(container.demux(video=0)) if packet.is_keyframe]
+    assert keys == [0, MAX_KEYFRAME_DISTANCE, 2 * MAX_KEYFRAME_DISTANCE]

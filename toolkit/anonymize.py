@@ -48,6 +48,7 @@ class Report:
         tracks: id, number of frames, median height (px), and whether a body was drawn.
         stages: name to seconds and frames per second.
         models: name to sha256 of the weights used.
+        unknown_weights: those of which nobody says where they come from.
         output_sha256: of the encoded clip, also of one that was withheld.
     """
 
@@ -60,6 +61,7 @@ class Report:
     profile: str
     config_hash: str
     models: dict[str, str]
+    unknown_weights: list[str]
     source_sha256: str
     output_sha256: str
     out: Path | None
@@ -108,7 +110,9 @@ def anonymize(
     out: Path | None = None,
     *,
     profile: str = "offline",
+    mask: str | None = None,
     inpaint: str | None = None,
+    recover: str | None = None,
     size: tuple[int, int] | None = (432, 240),
     report: Path | None = None,
     inspect: Path | None = None,
@@ -124,7 +128,9 @@ def anonymize(
         source: a local video file.
         out: the mp4 to write; the source's stem + ``.m2m.mp4`` in the current folder if None.
         profile: name of a profile (``toolkit.config``).
-        inpaint: use this inpainter instead of the profile's.
+        mask: use this masker instead of the profile's.
+        inpaint: the same for the inpainter.
+        recover: the same for the recoverer.
         size: (width, height) px of the result; None keeps the source's.
         report: write the report here as JSON.
         inspect: write a contact sheet and a side-by-side video into this folder.
@@ -137,7 +143,10 @@ def anonymize(
     out = out or Path(f"{source.stem}.m2m.mp4")
     kept = out.with_name(f"{out.stem}.quarantined{out.suffix}") if keep_quarantined else None
     check_paths(source, *(path for path in (out, kept, report) if path))
-    chosen, limits = load_profile(profile, inpaint), load_limits()
+    chosen, limits = (
+        load_profile(profile, mask=mask, inpaint=inpaint, recover=recover),
+        load_limits(),
+    )
     stages = Stages(progress)
     with stages.stage("decode", 1) as advance:
         clip = decode(source, size)
@@ -151,7 +160,8 @@ def anonymize(
     people = find_people(clip, steps, stages)
     people, background = empty_scene(clip, people, steps, stages)
     done = draw_people(clip, people, background, steps, stages)
-    checks, output_sha256, written = _write_checked(done, out, kept, limits, stages)
+    unknown = models.list_unknown(weights)
+    checks, output_sha256, written = _write_checked(done, out, kept, limits, stages, unknown)
     drawn_ids = {motion.track_id for motion in done.motions}
     if inspect:
         write_inspection(inspect, done)
@@ -167,6 +177,7 @@ def anonymize(
             chosen, size=size, limits=dict(limits), models=weights, version=__version__
         ),
         models=weights,
+        unknown_weights=unknown,
         source_sha256=clip.source_sha256,
         output_sha256=output_sha256,
         out=written,
@@ -178,7 +189,12 @@ def anonymize(
 
 
 def _write_checked(
-    done: Anonymized, out: Path, kept: Path | None, limits: Mapping[str, Limit], stages: Stages
+    done: Anonymized,
+    out: Path,
+    kept: Path | None,
+    limits: Mapping[str, Limit],
+    stages: Stages,
+    unknown_weights: Sequence[str],
 ) -> tuple[dict[str, Check], str, Path | None]:
     """Encode the clip, check it as encoded, and name it ``out`` if every check passes.
 
@@ -192,7 +208,8 @@ def _write_checked(
             encode(_counted(done.result, advance), partial, clip.timing, clip.pixel_aspect)
         with stages.stage("check", len(clip.frames)) as advance:
             written = partial.read_bytes()
-            checks = run_checks(done, decode(partial, None).frames, written, limits, advance)
+            released = decode(partial, None).frames
+            checks = run_checks(done, released, written, limits, advance, unknown_weights)
         with partial.open("rb") as file:
             output_sha256 = file_digest(file, "sha256").hexdigest()
         if not any(check.blocks for check in checks.values()):

@@ -79,11 +79,26 @@ def anonymize(
     profile: Annotated[
         str, typer.Option(help="The set of backends that does the work.")
     ] = "offline",
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Use blazepose, torchvision, maskrcnn-r101, maskrcnn-r101-lsj, detectron2 or "
+            "sam2, instead of the masker of the profile.",
+        ),
+    ] = None,
     inpaint: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             help="Use flow, navier_stokes or none, instead of the inpainter of the profile.",
+        ),
+    ] = None,
+    recover: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Use osx, osx-smooth or blazepose_fit, instead of the recovery of the profile.",
         ),
     ] = None,
     size: Annotated[
@@ -117,7 +132,9 @@ def anonymize(
             source,
             out,
             profile=profile,
+            mask=mask,
             inpaint=inpaint,
+            recover=recover,
             size=frame_size,
             report=report,
             inspect=inspect,

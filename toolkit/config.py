@@ -21,20 +21,20 @@ class Profile:
 
 _PROFILES = {
     "offline": Profile("blazepose", "flow", "blazepose_fit", "mannequin", "pyrender"),
+    "permissive": Profile("torchvision", "flow", "blazepose_fit", "mannequin", "pyrender"),
     "paper": Profile("maskrcnn-r101", "e2fgvi_hq", "osx", "smplx-neutral", "pyrender"),
 }
 
 
-def load_profile(name: str, inpaint: str | None = None) -> Profile:
-    """Return a profile, with another inpainter where one is named.
+def load_profile(name: str, **steps: str | None) -> Profile:
+    """Return a profile, with another backend for each step where one is named.
 
     Raises:
         ConfigError: no such profile.
     """
     if name not in _PROFILES:
         raise ConfigError(f"unknown profile '{name}': choose one of {', '.join(sorted(_PROFILES))}")
-    profile = _PROFILES[name]
-    return replace(profile, inpaint=inpaint) if inpaint else profile
+    return replace(_PROFILES[name], **{kind: step for kind, step in steps.items() if step})
 
 
 def config_hash(profile: Profile, **settings: Mapping[str, object] | object) -> str:

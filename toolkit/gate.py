@@ -79,6 +79,7 @@ Of 228 real people it was sure of, it took back 3 in 100; of 16 things, 10."""
 _LOOK_EVERY_FRAMES = 8
 """So often the whole frame and all tiles are looked at; frames between that show nothing new are
 not, because their scores are the same."""
+_SUSPECT_EVERY_FRAMES = 4
 _FRAMES_AT_HAND = 64
 """Frames without their meshes that are kept: those around the ones that all threads look at."""
 _SUSPECT_SHARE = 0.9
@@ -205,6 +206,7 @@ def run_checks(
     written: bytes,
     limits: Mapping[str, Limit],
     advance: Callable[[int], None],
+    unknown_weights: Sequence[str],
 ) -> dict[str, Check]:
     """Check a clip.
 
@@ -214,6 +216,7 @@ def run_checks(
         written: that file.
         limits: check name to limit.
         advance: called with the number of frames just finished.
+        unknown_weights: it was made with (``toolkit.models.list_unknown``).
     """
     num_frames = len(done.clip.frames)
     if len(released) != num_frames:
@@ -223,7 +226,7 @@ def run_checks(
     for row in map_frames(FrameChecks(done, released, watchers), num_frames):
         rows.append(row)
         advance(1)
-    return judge(done.people, rows, written, done.clip.frames.frame_shape, limits)
+    return judge(done.people, rows, written, done.clip.frames.frame_shape, limits, unknown_weights)
 
 
 def judge(
@@ -232,13 +235,15 @@ def judge(
     written: bytes,
     shape_HW: tuple[int, ...],
     limits: Mapping[str, Limit],
+    unknown_weights: Sequence[str],
 ) -> dict[str, Check]:
-    """Judge a clip by what ``FrameChecks`` says of each of its frames, its tracks and its file."""
+    """Judge a clip by what ``FrameChecks`` says of its frames, by its tracks, file and weights."""
     values: dict[str, list[Reading]] = {name: [] for name in limits}
     for row in rows:
         for name, value in row.items():
             values[name].append(value)
     values["side_data"] = [Reading(len(find_side_data(written)))]
+    values["weights"] = [Reading(len(unknown_weights))]
     values["occlusion"] = occlusion_scores(rows)
     values["lost_people"] = lost_people(people.tracks, len(rows), shape_HW)
     return {
@@ -323,6 +328,9 @@ def find_suspects(
 ) -> list[Evidence]:
     """Return what the detectors' checks would take for people in the empty background.
 
+    They look at every fourth frame: only what never moves can be taken out of all frames, and the
+    checks look at each frame that is released.
+
     Args:
         background: [T, H, W, 3] uint8 RGB, before anybody is drawn.
         pixel_aspect: width of its pixels over the height.
@@ -332,11 +340,13 @@ def find_suspects(
     watchers = Watchers(background.frame_shape, pixel_aspect)
     lowest = {kind: _SUSPECT_SHARE * limits[name].value for name, kind in SIGNS.items()}
     suspects: list[Evidence] = []
-    for signs in map_frames(
-        lambda index: _look(background.__getitem__, watchers, index), len(background)
-    ):
+    indices = range(0, len(background), _SUSPECT_EVERY_FRAMES)
+    looks = map_frames(
+        lambda turn: _look(background.__getitem__, watchers, indices[turn]), len(indices)
+    )
+    for index, signs in zip(indices, looks, strict=True):
         suspects += [sign for sign in signs if sign.score > lowest.get(sign.kind, inf)]
-        advance(1)
+        advance(min(_SUSPECT_EVERY_FRAMES, len(background) - index))
     return suspects
 
 

@@ -6,7 +6,7 @@ name, and get there complete and verified or not at all.
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -33,6 +33,8 @@ from toolkit.errors import ModelError
 Progress = Callable[[str, int], None]
 """Called with what is being done now and the number of models that are ready."""
 
+OFFICIAL = "official"
+
 _KINDS = ("wheel", "npm", "url", "hub", "user")
 
 
@@ -49,6 +51,8 @@ class Model:
         file: its name in the cache.
         sha256, size: of that file; None where nobody publishes them ("unpinned").
         hash_prefix: what the official file name tells of a hash: "ALGORITHM:DIGITS".
+        known: sha256 of official files that others have noted; others are taken, but need the
+            user's word of where they come from.
         licence: an SPDX identifier where there is one.
         profiles: the profiles that need it.
         purpose: what it is for.
@@ -67,6 +71,7 @@ class Model:
     profiles: tuple[str, ...]
     purpose: str
     loader: str | None = None
+    known: tuple[str, ...] = ()
 
 
 def cache_dir() -> Path:
@@ -99,6 +104,7 @@ def _parse(group: dict[str, Any], entry: dict[str, Any]) -> Model:
         profiles=tuple(group["profiles"]),
         purpose=entry["purpose"],
         loader=entry.get("loader"),
+        known=tuple(entry.get("known", ())),
     )
 
 
@@ -150,6 +156,25 @@ def sha256_of(name: str) -> str:
     if sha256 is None:
         raise ModelError(check(name) or f"{name} has no known sha256")
     return sha256
+
+
+def origin_of(name: str) -> str | None:
+    """Return where the cached weights of model ``name`` come from: "official", or the user's words.
+
+    Official is a file whose sha256 is registered or known, or whose hash begins as its name says.
+    Of any other, only the user can tell (``import_file``). None: nobody does, and nothing that was
+    made with it may be released.
+    """
+    model = find(name)
+    if model.sha256 or _expected_sha256(model) in model.known:
+        return OFFICIAL
+    path = _pin_path(model, "origin")
+    return path.read_text("utf-8").strip() if path.is_file() else None
+
+
+def list_unknown(names: Iterable[str]) -> list[str]:
+    """Return those models of whose weights nobody says where they come from, sorted."""
+    return sorted(name for name in set(names) if origin_of(name) is None)
 
 
 def is_cached(name: str) -> bool:
@@ -212,12 +237,13 @@ def fetch(
     return [_path(find(name)) for name in names]
 
 
-def import_file(path: Path, name: str | None = None) -> Model:
+def import_file(path: Path, name: str | None = None, origin: str = "") -> Model:
     """Bring a file that the user got by hand into the cache, and pin it there.
 
     Args:
         path: the file; it is copied.
         name: which model it is; None: told by the file's name.
+        origin: where the weights come from, in the user's words (``origin_of``).
 
     Raises:
         ModelError: it is no file, of no registered model, has another sha256 than the registered
@@ -241,7 +267,7 @@ def import_file(path: Path, name: str | None = None) -> Model:
         with FileLock(folder / ".lock"):
             copied = folder / f"{model.file}.partial"
             shutil.copyfile(path, copied)
-            _accept(model, copied)
+            _accept(model, copied, " ".join(origin.split()))
     except OSError as error:
         raise ModelError(
             f"cannot copy {path} into {folder} ({error.strerror or error}): free some space there "
@@ -258,7 +284,7 @@ def _load(model: Model, path: Path) -> None:
     except ModuleNotFoundError as error:
         raise ModelError(
             f"checking {model.name} needs the Python package '{error.name}', which is not "
-            "installed: run  pip install 'm2m-toolkit[paper]'"
+            "installed: run  pip install 'm2m-toolkit[paper,masks]'"
         ) from error
     load(path)
 
@@ -316,12 +342,12 @@ def _make_file(model: Model, unfinished: Path) -> Path:
     return made
 
 
-def _accept(model: Model, made: Path) -> None:
+def _accept(model: Model, made: Path, origin: str = "") -> None:
     """Move a finished file into the cache if its sha256 is the expected one."""
     refuse_wrong_hash(f"{model.name} from {model.carrier.ref}", made, _expected_sha256(model))
     made.replace(_path(model))
     if model.sha256 is None:
-        _pin(model)
+        _pin(model, origin)
 
 
 def _accept_user_file(model: Model) -> None:
@@ -344,12 +370,21 @@ def _path(model: Model) -> Path:
     return cache_dir() / model.file
 
 
-def _pin_path(model: Model) -> Path:
-    return cache_dir() / f"{model.file}.sha256"
+def _pin_path(model: Model, kind: str = "sha256") -> Path:
+    return cache_dir() / f"{model.file}.{kind}"
 
 
-def _pin(model: Model) -> None:
-    """Remember the sha256 of an unpinned model, in the form that ``sha256sum --check`` reads."""
+def _pin(model: Model, origin: str = "") -> None:
+    """Remember the sha256 of an unpinned model, in the form that ``sha256sum --check`` reads.
+
+    ``origin`` is where it comes from, if anybody says so.
+    """
+    _pin_path(model, "origin").unlink(missing_ok=True)
+    algorithm, _, digits = (model.hash_prefix or "").partition(":")
+    if digits and hash_file(_path(model), algorithm).startswith(digits):
+        origin = OFFICIAL
+    if origin:
+        _pin_path(model, "origin").write_text(f"{origin}\n", "utf-8")
     unfinished = _pin_path(model).with_suffix(".partial")
     unfinished.write_text(f"{hash_file(_path(model))}  {model.file}\n", "utf-8")
     unfinished.replace(_pin_path(model))

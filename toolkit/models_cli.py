@@ -62,12 +62,25 @@ def import_file(
     name: Annotated[
         str | None, typer.Option(help="Which model it is; told by its file name if not given.")
     ] = None,
+    origin: Annotated[
+        str,
+        typer.Option(
+            help="Where the weights come from, in your words: 'authors' drive, May 2026', 'own, "
+            "fine-tuned on X'. Goes into the provenance of releases; no clip is released that was "
+            "made with weights which are not known to be official and of which you say nothing.",
+        ),
+    ] = "",
 ) -> None:
     """Check a file that you downloaded by hand, and copy it into the cache."""
     from toolkit import models
 
-    model = models.import_file(file, name)
+    model = models.import_file(file, name, origin)
     typer.echo(f"{model.name} is ready ({model.licence}): {models.locate(model.name)}")
+    if models.origin_of(model.name) is None:
+        typer.echo(
+            "Nobody says where these weights come from, so no clip that is made with them is "
+            "released: if you know, import them again with --origin TEXT"
+        )
 
 
 @app.command()
@@ -102,7 +115,8 @@ def _describe(model: "Model") -> str:
 def _verified(model: "Model") -> str:
     from toolkit import models
 
-    note = "" if model.sha256 else "  (unpinned: the same file as when it was fetched)"
+    origin = models.origin_of(model.name) or "of unknown origin"
+    note = "" if model.sha256 else f"  (unpinned: the same file as when it was fetched; {origin})"
     return f"{model.name:<34}{models.sha256_of(model.name)}{note}"
 
 

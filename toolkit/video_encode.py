@@ -21,6 +21,8 @@ from toolkit.video_rgb import EXACT_SCALING
 # true ones for every reader, at variable frame rates too. No macroblock tree: x264 (core 165) reads
 # memory there that it has never written, and its bytes then differ from run to run.
 _X264_OPTIONS = {"preset": "medium", "bf": "0", "mbtree": "0"}
+MAX_KEYFRAME_DISTANCE = 60
+"""Frames from one keyframe to the next, at most: readers that want a part of a clip begin there."""
 _CRF = 18
 _NUM_THREADS = 4  # fixed, because x264's bytes depend on it
 _MOVIE_OPTIONS = {"movflags": "+faststart", "fflags": "+bitexact"}
@@ -83,7 +85,7 @@ class _Encoder:
         self._stream = container.add_stream(
             "libx264",
             rate=timing.fps.limit_denominator(10_000),
-            options=_X264_OPTIONS | {"crf": str(crf)},
+            options=_X264_OPTIONS | {"crf": str(crf), "g": str(MAX_KEYFRAME_DISTANCE)},
             width=shape[1],
             height=shape[0],
             pix_fmt="yuv420p",

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -18,33 +19,51 @@ _SPC_BT709, _SPC_UNSPECIFIED, _SPC_SMPTE170M = 1, 2, 6  # H.273, table 4
 _MAX_SD_WIDTH_PX, _MAX_SD_HEIGHT_PX = 1024, 576
 
 
+Planes = list[NDArray[np.uint8]]
+"""Red, green and blue of one frame, each [H, W]; views of FFmpeg's memory, which they keep."""
+
+
 def make_converter(
     first: VideoFrame, size: tuple[int, int] | None
 ) -> Callable[[VideoFrame], NDArray[np.uint8]]:
     """Return what turns a frame like ``first`` into an upright [H, W, 3] RGB array."""
+    convert = make_plane_converter(first, size)
+    return lambda frame: np.stack(convert(frame), axis=-1)
+
+
+def make_plane_converter(
+    first: VideoFrame, size: tuple[int, int] | None
+) -> Callable[[VideoFrame], Planes]:
+    """Return what turns a frame like ``first`` into upright planes."""
     is_sideways, flips = find_orientation(first)
     stored = (size[::-1] if is_sideways else size) if size else (first.width, first.height)
     shrinks = stored[0] <= first.width and stored[1] <= first.height
     scaling = (Interpolation.AREA if shrinks else Interpolation.BICUBIC) | EXACT_SCALING
     scaler = VideoReformatter()
 
-    def convert(frame: VideoFrame) -> NDArray[np.uint8]:
+    def convert(frame: VideoFrame) -> Planes:
         if frame.colorspace == _SPC_UNSPECIFIED:
             is_hd = frame.width > _MAX_SD_WIDTH_PX or frame.height > _MAX_SD_HEIGHT_PX
             frame.colorspace = _SPC_BT709 if is_hd else _SPC_SMPTE170M
         has_alpha = any(component.is_alpha for component in frame.format.components)
-        pixels = "rgba" if has_alpha else "rgb24"
+        pixels = "gbrap" if has_alpha else "gbrp"  # the bytes of rgb24, in 2/3 of its time
         scaled = scaler.reformat(frame, *stored, pixels, interpolation=scaling, threads=1)
-        picture = cast("NDArray[np.uint8]", scaled.to_ndarray())
-        if has_alpha:
-            opacity = picture[..., 3:].astype(np.uint16)
-            picture = ((picture[..., :3] * opacity + 127) // 255).astype(np.uint8)
+        green, blue, red, *opacity = map(_read_plane, scaled.planes)
+        planes = [red, green, blue]
+        if opacity:
+            opacity_HW = opacity[0].astype(np.uint16)
+            planes = [((plane * opacity_HW + 127) // 255).astype(np.uint8) for plane in planes]
         if is_sideways:
-            picture = picture.swapaxes(0, 1)
-        picture = picture[flips]
-        return picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+            planes = [plane.T for plane in planes]
+        height, width = (length // 2 * 2 for length in planes[0].shape)
+        return [plane[flips][:height, :width] for plane in planes]
 
     return convert
+
+
+def _read_plane(plane: VideoPlane) -> NDArray[np.uint8]:
+    lines = np.frombuffer(cast("Any", plane), np.uint8).reshape(-1, plane.line_size)
+    return lines[: plane.height, : plane.width]
 
 
 def find_orientation(frame: VideoFrame) -> tuple[bool, tuple[slice, slice]]:

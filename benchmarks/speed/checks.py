@@ -1,6 +1,6 @@
 """What the checks of one clip cost, check by check, beside making the clip.
 
-    python -m benchmarks.speed.checks [--clip PATH] [--json F]
+    python -m benchmarks.speed checks [--clip PATH] [--json F]
 
 Costs are seconds of processor time a frame, so other work on the machine hardly matters. The peer
 is the clip itself: finding people, filling the scene, recovering poses, drawing and encoding. What
@@ -62,7 +62,7 @@ def check_alone(done: Anonymized, released: FrameStore, written: bytes) -> None:
     watchers = Watchers(done.clip.frames.frame_shape, done.clip.pixel_aspect)
     checks = FrameChecks(done, released, watchers)
     rows = [checks(index) for index in range(len(released))]
-    judge(done.people, rows, written, done.clip.frames.frame_shape, load_limits())
+    judge(done.people, rows, written, done.clip.frames.frame_shape, load_limits(), [])
 
 
 def cost_by_check(profile: cProfile.Profile) -> dict[str, float]:
@@ -118,7 +118,3 @@ def main() -> None:
             "by_check": {name: seconds / num_frames for name, seconds in costs.items()},
         }
         options.json.write_text(json.dumps([figures], indent=2) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

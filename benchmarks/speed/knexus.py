@@ -1,6 +1,6 @@
 """What clustering classes costs, beside scikit-learn's KMeans in the same run, and how it grows.
 
-    python -m benchmarks.speed.knexus [--json F] [--rows N]
+    python -m benchmarks.speed knexus [--json F] [--rows N]
 
 400 classes in 150 groups, 4096 numbers each, 150 clusters, 10 restarts of at most 100 iterations:
 ours from the vectors on, with the distances. "All iterations" takes every one of the 1,000 steps,
@@ -186,7 +186,3 @@ def main() -> None:
 def _members(means_CD: Array, cluster_C: Array) -> Iterator[Array]:
     for cluster in range(int(cluster_C.max()) + 1):
         yield means_CD[cluster_C == cluster]
-
-
-if __name__ == "__main__":
-    main()

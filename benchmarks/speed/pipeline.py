@@ -1,11 +1,11 @@
-"""What a build cost: ``python -m benchmarks.speed.pipeline PROJECT``.
+"""What a build cost: ``python -m benchmarks.speed pipeline PROJECT``.
 
 Seconds come from the journals of the stages, each clip on one worker with its share of the cores;
 bytes and files from what lies on disk. From these it says what more clips would take.
 """
 
+import argparse
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -41,8 +41,11 @@ def _measure_stage(work: Path, journal: Path) -> Cost:
     return Cost(stage, len(done), mean(done.values()), num_bytes / num / 2**20, len(files) / num)
 
 
-def main(project: Path) -> None:
+def main() -> None:
     """Print the table, and what it means for ``CLIPS`` clips."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("project", type=Path)
+    project = parser.parse_args().project
     costs, num_cores = measure(project), len(os.sched_getaffinity(0))
     print("| stage | clips | s per clip | clips per hour | MiB per clip | files per clip |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -58,7 +61,3 @@ def main(project: Path) -> None:
     for cores in (num_cores, MANY_CORES):
         days = CLIPS * seconds / cores / 86_400
         print(f"\n{CLIPS} clips on {cores} cores: {days:.1f} days, {CLIPS * mib / 2**20:.2f} TiB")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,6 +1,6 @@
 """How fast a step of pre-training is, beside transformers and a plain matrix product.
 
-``python -m benchmarks.speed.pretrain [--size vitb|tiny] [--json F]``. A step is forward, backward
+``python -m benchmarks.speed pretrain [--size vitb|tiny] [--json F]``. A step is forward, backward
 and AdamW on the same batch and masks, with the same weights. Peers are interleaved, and the median
 of each is taken. On a CPU run it with ``OMP_NUM_THREADS=1``: the seconds are those that the process
 has computed, so that what else the machine does counts little; threads that wait would count.
@@ -44,7 +44,7 @@ def make_step(
     model: nn.Module, compute_loss: Callable[[], Tensor], device: torch.device, *, is_bf16: bool
 ) -> Callable[[], None]:
     """Return one step of training."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
     def take() -> None:
         optimizer.zero_grad()
@@ -156,7 +156,3 @@ def main() -> None:
         print(f"{row['name']}: {figures}, ratio {row['ratio']:.2f}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

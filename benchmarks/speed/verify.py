@@ -1,6 +1,6 @@
 """How fast a release is verified, beside what sha256 alone does over the same bytes.
 
-    python -m benchmarks.speed.verify [--json F] [--megabytes N] [--shards S] [--repeats R]
+    python -m benchmarks.speed verify [--json F] [--megabytes N] [--shards S] [--repeats R]
 
 A release of random clips is written to a temporary folder; then ``m2m verify``'s own function and
 hashlib's sha256 of the same files, in turn, the best of some runs each: so both find the files in
@@ -128,7 +128,3 @@ def _check(folder: Path) -> None:
     done = verify(folder)
     if not done.ok:
         raise SystemExit(f"{done.findings[0]}")
-
-
-if __name__ == "__main__":
-    main()

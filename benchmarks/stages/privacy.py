@@ -102,7 +102,7 @@ def examine(run: ClipRun, kinds: Sequence[str]) -> Verdicts:
         leak = plant(kind, run, rng)
         caught_by[kind] = None if leak is None else _caught_by(leak, run.done, rows, watchers)
     shape_HWC = run.clip.frames.frame_shape
-    clean = judge(run.done.people, rows, written, shape_HWC, limits)
+    clean = judge(run.done.people, rows, written, shape_HWC, limits, [])
     return Verdicts(clean, caught_by)
 
 

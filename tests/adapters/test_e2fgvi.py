@@ -21,11 +21,12 @@ from tests.golden import (
     read_golden,
     strided,
 )
-from toolkit.adapters.e2fgvi import E2FGVIInpainter, windows
+from toolkit import models
+from toolkit.adapters.e2fgvi import E2FGVIHQInpainter, E2FGVIInpainter, windows
 from toolkit.adapters.e2fgvi.network import E2FGVI
 from toolkit.adapters.e2fgvi.weights import load_network, prepare
 from toolkit.adapters.e2fgvi.windows import choose_references, fill_clip
-from toolkit.errors import InputError, ModelError
+from toolkit.errors import BackendError, InputError, ModelError
 from toolkit.frames import FrameStore
 from toolkit.m2m.types import Array
 
@@ -241,12 +242,27 @@ def test_the_first_weights_are_for_one_size(tmp_path, monkeypatch):
     """E2FGVI without HQ says which size it fills."""
     monkeypatch.setenv("M2M_CACHE", str(tmp_path))
     torch.save(E2FGVI(is_hq=False).state_dict(), tmp_path / "E2FGVI-CVPR22.pth")
-    from toolkit import models
-
     models.fetch(["e2fgvi"])
     frames, masks = make_clip(1, 48, 64)
     with pytest.raises(InputError, match="432x240 px only, and these are 64x48"):
         E2FGVIInpainter().inpaint(frames, masks, lambda _: None)
+
+
+def test_a_card_with_too_little_memory_is_one_line(network, tmp_path, monkeypatch):
+    """With what helps, instead of a trace."""
+    monkeypatch.setenv("M2M_CACHE", str(tmp_path))
+    torch.save(network.state_dict(), tmp_path / "E2FGVI-HQ-CVPR22.pth")
+    models.fetch(["e2fgvi_hq"])
+
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("toolkit.adapters.e2fgvi.fill_clip", fail)
+    frames, masks = make_clip(1, 48, 64)
+    with pytest.raises(
+        BackendError, match=r"for E2FGVI at 64x48 px: choose a smaller --size, or set"
+    ):
+        E2FGVIHQInpainter().inpaint(frames, masks, lambda _: None)
 
 
 @torch.inference_mode()

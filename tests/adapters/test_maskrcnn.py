@@ -12,10 +12,10 @@ pytest.importorskip("torch", reason="needs the extra paper")
 import torch
 
 from tests.golden import compare_numbers, distance, draw_clip, fill_weights, read_golden, strided
-from toolkit.adapters.maskrcnn import load_network
+from toolkit.adapters.maskrcnn import MaskRCNNDetector, load_network
 from toolkit.adapters.maskrcnn.network import MaskRCNN, paste_mask, pool, prepare
 from toolkit.adapters.maskrcnn.pickled import read_arrays
-from toolkit.errors import ModelError
+from toolkit.errors import BackendError, ModelError
 
 _OVERRIDE = [
     ("backbone.bottom_up.stem.conv1.weight", "mul", 0.02),
@@ -82,6 +82,55 @@ def test_weights_come_from_the_published_pickle(tmp_path):
     del arrays["roi_heads.box_head.fc1.bias"]
     with pytest.raises(ModelError, match=r"lacks 1 of 562 entries \(roi_heads.box_head.fc1.bias\)"):
         load_network(make_pickle(path, {"model": arrays}))
+
+
+def test_the_longer_baseline_is_told_by_its_keys(tmp_path):
+    """Norms in pyramid and heads; two convolutions for proposals, four for boxes."""
+    with torch.device("meta"):
+        shapes = {k: tuple(e.shape) for k, e in MaskRCNN(is_lsj=True).state_dict().items()}
+    plain = {key.rpartition(".")[0] for key in shapes}
+    assert {
+        "backbone.fpn_lateral2.norm",
+        "backbone.fpn_output5.norm",
+        "proposal_generator.rpn_head.conv.conv1",
+        "roi_heads.box_head.conv4.norm",
+        "roi_heads.box_head.fc1",
+        "roi_heads.mask_head.mask_fcn4.norm",
+    } <= plain
+    assert not {key for key in shapes if key.startswith("roi_heads.box_head.fc2")}
+    assert "backbone.fpn_lateral2.bias" not in shapes
+    arrays = {key: np.zeros(shape, np.float32) for key, shape in shapes.items()}
+    model = load_network(make_pickle(tmp_path / "w.pkl", {"model": arrays}))
+    assert model.state_dict().keys() == shapes.keys()
+    del arrays["roi_heads.box_head.conv1.norm.weight"]
+    with pytest.raises(ModelError, match=r"large-scale jitter: .*lacks 1 of .*conv1\.norm\.weight"):
+        load_network(make_pickle(tmp_path / "w.pkl", {"model": arrays}))
+
+
+@torch.inference_mode()
+def test_the_longer_baseline_runs():
+    """Each head takes what the one before makes."""
+    model = MaskRCNN(is_lsj=True).eval()
+    fill_weights(model, "m2m", override=_OVERRIDE)
+    boxes = [torch.tensor([[10.0, 5, 60, 50]])]
+    maps = model.backbone(torch.zeros(1, 3, 64, 96))
+    [(found, _)] = model.proposal_generator(maps, (64, 96))
+    assert found.shape[1] == 4
+    assert model.roi_heads.box_head(pool(maps, boxes, 7)).shape == (1, 1024)
+    assert model.roi_heads.mask_head(pool(maps, boxes, 14)).shape == (1, 80, 28, 28)
+
+
+def test_a_card_with_too_little_memory_is_one_line():
+    """With what helps, instead of a trace."""
+    detector = MaskRCNNDetector.__new__(MaskRCNNDetector)
+    detector._device = torch.device("cpu")
+
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    detector._model = fail
+    with pytest.raises(BackendError, match=r"too little memory for Mask R-CNN: set CUDA_VISIBLE_D"):
+        detector.detect(np.zeros((8, 8, 3), np.uint8))
 
 
 class _Command:

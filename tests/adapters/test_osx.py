@@ -1,6 +1,7 @@
 """OSX beside the official code's outputs."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from tests.golden import compare_numbers, distance, draw_clip, draw_noise, fill_weights, read_golden
 from tests.smplx_file import write_smplx
-from toolkit.adapters.osx import cut_out, fit_box
+from toolkit.adapters.osx import OsxRecoverer, SmoothOsxRecoverer, cut_out, fit_box
 from toolkit.adapters.osx.decoder import Decoder
 from toolkit.adapters.osx.network import (
     FULL,
@@ -23,7 +24,9 @@ from toolkit.adapters.osx.network import (
 )
 from toolkit.adapters.osx.weights import load_network
 from toolkit.adapters.smplx_body import load_layer
-from toolkit.errors import ModelError
+from toolkit.errors import BackendError, ModelError
+from toolkit.frames import FrameStore
+from toolkit.m2m.types import Camera, PersonFrame, Track
 
 _NAMES = {FULL: "osx_l", NO_FACE_DECODER: "osx_l_wo_face_decoder", NO_DECODER: "osx_l_wo_decoder"}
 _POSES = {
@@ -33,6 +36,7 @@ _POSES = {
     "rhand_pose": "right_hand_pose",
     "jaw_pose": "jaw_pose",
 }
+_WIDTHS = {"root_pose": 3, "body_pose": 63, "left_hand_pose": 45, "right_hand_pose": 45}
 _PLAIN = {"pose": 2e-4, "shape": 2e-4, "joints": 1e-4, "boxes": 1e-3, "mesh": 2e-4}
 _OVERRIDE = {"pose": 2e-3, "shape": 2e-3, "joints": 2e-3, "boxes": 2e-3, "mesh": 2e-3}
 
@@ -168,3 +172,44 @@ def test_numbers_of_our_own():
     points = draw_noise("points", (2, 5, 2), "m2m", "rand")
     query = draw_noise("query", (2, 5, 256), "m2m")
     compare_numbers("osx decoder", decoder(maps, points, query), 1e-4)
+
+
+def _recover(monkeypatch, backend: type[OsxRecoverer], look) -> object:
+    """Let a backend recover somebody who stands still, with a network of the test."""
+    monkeypatch.setattr("toolkit.adapters.osx.load_network", lambda _: torch.nn.Identity())
+    monkeypatch.setattr("toolkit.adapters.osx.models.locate", Path)
+    recoverer = backend()
+    recoverer._network = look
+    frames = FrameStore((120, 216, 3))
+    for _ in range(8):
+        frames.append(np.zeros((120, 216, 3), np.uint8))
+    seen = PersonFrame(np.array((80.0, 20, 120, 110)), {})
+    track = Track(3, dict.fromkeys(range(8), seen), 8)
+    return recoverer.recover(track, Camera.for_frame(216, 120, 1.0), 25.0, frames)
+
+
+def test_smoothing_is_for_those_who_ask(monkeypatch):
+    """A body that trembles does so in the exact recipe, and hardly in the other."""
+
+    def look(images):
+        angles = 0.2 * (-1.0) ** torch.arange(len(images))[:, None]
+        pose = {name: angles.expand(-1, width) / 3 for name, width in _WIDTHS.items()}
+        translation = torch.tensor([0.0, 0, 30]).expand(len(images), 3)
+        return SimpleNamespace(**pose, translation=translation)
+
+    exact = _recover(monkeypatch, OsxRecoverer, look)
+    smooth = _recover(monkeypatch, SmoothOsxRecoverer, look)
+    assert np.ptp(exact.body_pose_T63, axis=0).min() > 0.1
+    assert np.ptp(smooth.body_pose_T63[2:-2], axis=0).max() < 0.03
+    assert np.array_equal(exact.transl_T3, smooth.transl_T3)
+    assert np.array_equal(exact.cameras_T4, smooth.cameras_T4)
+
+
+def test_a_card_with_too_little_memory_is_one_line(monkeypatch):
+    """With what helps, instead of a trace."""
+
+    def fail(_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(BackendError, match="too little memory for OSX: set CUDA_VISIBLE_DEVICES="):
+        _recover(monkeypatch, OsxRecoverer, fail)

@@ -37,6 +37,11 @@ def test_times_count_and_not_frames():
     assert choose_span(times_s, 3, 1.5, 0.0) == [0, 7, 60]
 
 
+def decode_thwc(content: bytes, choose) -> np.ndarray:
+    """Return chosen frames with colours last, as ``toolkit.video`` has them."""
+    return decode_chosen(content, choose, "clip").transpose(0, 2, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -51,7 +56,7 @@ def test_chosen_frames_are_those_of_decoding_everything(tmp_path, name, options)
     path = write_video(tmp_path / name, paint_clip(90), **options)
     all_frames = decode(path, None).frames
     for chosen in ([0], [89], [40, 41, 42], [80, 3, 3, 50]):
-        frames = decode_chosen(path.read_bytes(), lambda _, chosen=chosen: chosen, "clip")
+        frames = decode_thwc(path.read_bytes(), lambda _, chosen=chosen: chosen)
         assert [np.array_equal(f, all_frames[i]) for f, i in zip(frames, chosen, strict=True)] == [
             True
         ] * len(chosen)
@@ -61,7 +66,7 @@ def test_hidden_frames_are_not_counted(tmp_path):
     """An edit list that leaves out the first frames leaves them out here too."""
     path = trim_start(write_video(tmp_path / "whole.mp4", paint_clip(40)), tmp_path / "cut.mp4", 7)
     all_frames = decode(path, None).frames
-    frames = decode_chosen(path.read_bytes(), lambda times_s: [0, len(times_s) - 1], "clip")
+    frames = decode_thwc(path.read_bytes(), lambda times_s: [0, len(times_s) - 1])
     assert np.array_equal(frames[0], all_frames[0])
     assert np.array_equal(frames[1], all_frames[len(all_frames) - 1])
 
@@ -85,7 +90,7 @@ def test_no_more_is_decoded_than_is_needed(tmp_path):
         for index, packet in enumerate(container.demux(video=0)):
             if packet.size and (index < 20 or 36 <= index < 160 or index > 170):
                 content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
-    frames = decode_chosen(bytes(content), lambda _: [25, 30, 165], "clip")
+    frames = decode_thwc(bytes(content), lambda _: [25, 30, 165])
     all_frames = decode(tmp_path / "clip.mp4", None).frames
     assert all(np.array_equal(f, all_frames[i]) for f, i in zip(frames, (25, 30, 165), strict=True))
 

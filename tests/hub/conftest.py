@@ -44,7 +44,7 @@ configs:
 # {name} v{version}
 """
 CLIPS = {
-    "train": [["wave", "wave", "jump"], ["jump", "wave"]],
+    "train": [["hop", "wave", "jump"], ["jump", "wave"]],
     "val": [["wave", "jump"]],
 }
 """Split to shards to the labels of their clips."""
@@ -90,6 +90,8 @@ def client(hub: Hub, tmp_path: Path, monkeypatch) -> None:
         "ENDPOINT": hub.endpoint,
         "HUGGINGFACE_CO_URL_TEMPLATE": hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
         "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_DOWNLOAD_TIMEOUT": 60,
+        "HF_HUB_ETAG_TIMEOUT": 60,
         "HF_TOKEN_PATH": str(token),
         "HF_HUB_CACHE": str(tmp_path / "home/hub"),
     }.items():

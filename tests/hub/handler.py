@@ -4,6 +4,7 @@ import fnmatch
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
@@ -23,9 +24,11 @@ class Fault:
 
     Attributes:
         method, path: of the request; ``path`` is a pattern to be found in it.
-        status: what is answered; 0: nothing, and the server is dead until ``Hub.revive``.
+        status: what is answered; 0: nothing, and the server is dead until ``Hub.revive``; 200: a
+            page, as of somebody who stands between.
         is_done: whether what was asked for is done before that.
         is_half: answer half of a file, and then nothing for a long time.
+        act: something else goes wrong than the answer; then this is called.
         times: how often.
     """
 
@@ -34,6 +37,7 @@ class Fault:
     status: int = 0
     is_done: bool = False
     is_half: bool = False
+    act: Callable[[], object] | None = None
     times: int = 1
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -77,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
                 hub.faults = [f for f in hub.faults if f.times > 0]
         if hub.is_dead:
             raise _Dead
+        if fault and fault.act:
+            fault.act()
+            fault = None
         if fault and fault.is_half:
             return self._forward(is_half=True)
         if fault and not fault.is_done:
@@ -93,7 +100,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault.status == 0:
             self.hub.is_dead = True
             raise _Dead
-        self._send(fault.status, {"error": "not now"}, fault.headers)
+        page = "<html>Log in to this network</html>"
+        self._send(fault.status, page if fault.status == 200 else {"error": "no"}, fault.headers)
 
     def _answer(self, fault: Fault | None) -> tuple[int, object]:
         """Do what is asked for; status 0: it was handed on."""
@@ -104,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
                 if self.headers.get("Authorization") != f"Bearer {TOKEN}" and method != "PUT":
                     return 401, {"error": "Invalid username or password."}
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if found.groups() and not self.hub.path(found[1]).exists():
+                    return 404, {"error": "Repository not found"}
                 with self.hub.lock:
                     answer = act(self, *map(unquote, found.groups()), body)
                 if fault:
@@ -113,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
         return 0, None
 
     def _send(self, status: int, answer: object, headers: dict[str, str] | None = None) -> None:
-        content = json.dumps(answer).encode()
+        content = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -250,6 +260,28 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.git(repo, "update-ref", "-d", f"refs/tags/{tag}")
         return 200, {}
 
+    def _list_lfs(self, repo: str, _body: bytes) -> tuple[int, object]:
+        files = sorted(self.hub.path(repo).glob(".git/lfs/objects/*/*/*"))
+        told = [
+            {
+                "fileOid": path.name,
+                "filename": path.name,
+                "oid": path.name[:24],
+                "pushedAt": "2026-01-01T00:00:00.000Z",
+                "size": path.stat().st_size,
+            }
+            for path in files
+        ]
+        return 200, told
+
+    def _delete_lfs(self, repo: str, body: bytes) -> tuple[int, object]:
+        wanted = json.loads(body)["deletions"]
+        if wanted["rewriteHistory"]:
+            return 400, {"error": "this Hub does not rewrite history"}
+        for sha256 in wanted["sha"]:
+            self.hub.object_path(repo, sha256).unlink(missing_ok=True)
+        return 200, {}
+
 
 _REPO = "([^/]+/[^/]+)"
 _ROUTES = {
@@ -263,4 +295,6 @@ _ROUTES = {
     f"DELETE /api/datasets/{_REPO}/branch/([^/]+)": Handler._delete_branch,
     f"POST /api/datasets/{_REPO}/tag/([^/]+)": Handler._create_tag,
     f"DELETE /api/datasets/{_REPO}/tag/([^/]+)": Handler._delete_tag,
+    f"GET /api/datasets/{_REPO}/lfs-files": Handler._list_lfs,
+    f"POST /api/datasets/{_REPO}/lfs-files/batch": Handler._delete_lfs,
 }

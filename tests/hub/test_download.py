@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,14 @@ from tests.hub.conftest import M2m, write_release
 from tests.hub.handler import Fault
 from tests.hub.server import Hub
 from tests.registry_box import assert_same_tree
+from tests.release.conftest import describe
+from tests.tar_bomb import write_bomb
 from toolkit import load_release
 from toolkit.errors import InputError
+from toolkit.manifest import read_manifest
 from toolkit.release.sign import make_signing_key, sign_file
 from toolkit.release.sums import hash_file
+from toolkit.shards import index_path
 
 TRAIN = "data/train-00000-of-00002.tar"
 
@@ -49,8 +53,14 @@ def test_a_split_or_classes_are_the_shards_that_hold_some(
         "download", there, "--split", "train,val", "--classes", "jump", "--to", "jump", cwd=tmp_path
     )
     assert len(_names(tmp_path / "jump")) == 6
+    m2m("download", there, "--classes", "hop", "--to", "hop", cwd=tmp_path)
+    labels = [clip.label for clip in load_release(tmp_path / "hop", "1.0.0")]
+    assert labels == ["hop", "wave", "jump"]  # not the five of train
+    assert [clip.label for clip in load_release(tmp_path / "val", split="val")] == ["wave", "jump"]
+    with pytest.raises(InputError, match=r"no clip of split 'train': there is val, for only that"):
+        load_release(tmp_path / "val")
     said = m2m("download", there, "--classes", "skip", "--to", "x", cwd=tmp_path, code=2)
-    assert "no clip has the class 'skip': there is jump, wave" in said
+    assert "no clip has the class 'skip': there is hop, jump, wave" in said
     (tmp_path / "val/data/val-00000-of-00001.tar").unlink()
     assert "missing_file" in m2m("verify", "val", "--json", cwd=tmp_path, code=4)
     assert_same_tree(made / "data", tmp_path / "jump/data")
@@ -166,6 +176,28 @@ def test_a_hub_that_cannot_answer(
     assert_same_tree(made / "data", tmp_path / "got/data")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/refs", 200, "what answered is no Hub"),
+        ("POST", "/paths-info", 200, "what answered is no Hub"),
+        ("HEAD", TRAIN, 200, "what answered is no Hub"),
+        ("GET", TRAIN, 200, "a file came short: run the same command again"),
+        ("GET", "/refs", 403, "not for you (403): check the name, ask for access on its page"),
+        ("GET", TRAIN, 401, "not for you (401): check the name, ask for access on its page"),
+    ],
+)
+def test_an_answer_that_is_none(
+    hub: Hub, there: str, m2m: M2m, tmp_path: Path, method: str, path: str, status: int, message
+) -> None:
+    """A page of a network that wants a login, or a gate: one line, and nothing appears."""
+    hub.faults = [Fault(method, path, status, times=99)]
+    said = m2m("download", there, "--to", "got", cwd=tmp_path, code=2)
+    assert f"m2m: error: {there}: " in said
+    assert message in said
+    assert not (tmp_path / "got").exists()
+
+
 @pytest.mark.slow
 def test_a_client_that_is_killed_goes_on(hub: Hub, repo: str, m2m: M2m, tmp_path: Path) -> None:
     """SIGKILL in the middle of a shard: no folder; the rerun asks for that shard only."""
@@ -206,28 +238,67 @@ def test_a_client_that_is_killed_goes_on(hub: Hub, repo: str, m2m: M2m, tmp_path
     assert not partial.exists()
 
 
-def test_a_disk_that_is_full(there: str, made: Path, m2m: M2m, tmp_path: Path) -> None:
-    """Told before anything large is fetched; with a larger disk the same command goes on."""
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 12 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12M", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small disk")
-    try:
-        said = m2m("download", there, "--to", "disk/got", cwd=tmp_path, code=2)
-        assert "free some space" in said
-        assert not (disk / "got").exists()
-        remount = ["mount", "-o", "remount,size=40M", str(disk)]
-        subprocess.run(remount, check=True, capture_output=True)
-        m2m("download", there, "--to", "disk/got", cwd=tmp_path)
-        assert_same_tree(made / "data", disk / "got/data")
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_disk_that_is_too_small(
+    there: str, made: Path, m2m: M2m, disk: Path, tmp_path: Path
+) -> None:
+    """Told before anything large is fetched; with a larger disk the same command goes on."""
+    subprocess.run(["mount", "-o", "remount,size=40k", str(disk)], check=True)
+    said = m2m("download", there, "--to", "disk/got", cwd=tmp_path, code=2)
+    assert "free some space" in said
+    assert not (disk / "got").exists()
+    subprocess.run(["mount", "-o", "remount,size=12M", str(disk)], check=True)
+    m2m("download", there, "--to", "disk/got", cwd=tmp_path)
+    assert_same_tree(made / "data", disk / "got/data")
+
+
+def test_a_disk_that_gets_full_meanwhile(
+    hub: Hub, repo: str, m2m: M2m, disk: Path, tmp_path: Path
+) -> None:
+    """Somebody else fills it in mid-shard: one line, nothing appears, a rerun ends it."""
+    made, ballast = tmp_path / "made", disk / "ballast"
+    write_release(made, bytes(1 << 20))
+    hub.put(repo, made, "v1.0.0")
+
+    def fill() -> None:
+        free = shutil.disk_usage(disk).free
+        ballast.write_bytes(bytes(free - (1 << 20)))  # a third of the shard still fits
+
+    hub.faults = [Fault("GET", TRAIN, act=fill)]
+    said = m2m("download", repo, "--to", "disk/got", cwd=tmp_path, code=2)
+    assert said.splitlines()[-1].startswith("m2m: error: the disk is full: free some space")
+    assert ballast.stat().st_size
+    assert [path.name for path in disk.iterdir() if path.name[0] != "."] == ["ballast"]
+    said = m2m("download", repo, "--to", "disk/got", cwd=tmp_path, code=2)
+    assert "MB are needed" in said
+    ballast.unlink()
+    m2m("download", repo, "--to", "disk/got", cwd=tmp_path)
+    assert_same_tree(made / "data", disk / "got/data")
+    m2m("verify", "disk/got", cwd=tmp_path)
 
 
 def _edit_sums(folder: Path, line: str) -> None:
     with (folder / "SHA256SUMS").open("a") as sums:
         sums.write(line + "\n")
+
+
+def _write_bomb(folder: Path) -> None:
+    """Put a tar of many members in the place of a shard; all records are of it."""
+    write_bomb(folder / TRAIN, 40_000)
+    index = {"sha256": hash_file(folder / TRAIN), "size": 0, "parts": []}
+    index_path(folder / TRAIN).write_text(json.dumps(index))
+    describe(folder, read_manifest(folder / "manifest.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -248,10 +319,11 @@ def _edit_sums(folder: Path, line: str) -> None:
         (lambda f: _edit_sums(f, f"{'a' * 64}  data/more.tar"), "data/more.tar is not there"),
         (lambda f: (f / TRAIN).write_bytes(b"x" * 10240), f"{TRAIN} is another one there"),
         (lambda f: (f / "README.md").write_text("<script>"), "README.md"),
+        (_write_bomb, f"({TRAIN}: it does not end after its last part as a shard does"),
         (lambda f: (f / "SHA256SUMS").unlink(), "has no SHA256SUMS"),
         (lambda f: (f / "manifest.parquet").write_bytes(b"x"), "manifest.parquet is another one"),
     ],
-    ids=["up", "absolute", "hidden", "named", "tar", "card", "no sums", "manifest"],
+    ids=["up", "absolute", "hidden", "named", "tar", "card", "bomb", "no sums", "manifest"],
 )
 def test_a_hostile_repository(
     hub: Hub,

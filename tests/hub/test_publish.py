@@ -139,6 +139,8 @@ def _run(words: list[str], cwd: Path) -> None:
 def test_a_dry_run_asks_nobody(hub: Hub, repo: str, project: Path, m2m: M2m) -> None:
     """It shows files and sizes, and neither Hub, registry nor folder know of it."""
     before = (len(hub.requests), git(project, "tag"), sorted(project.rglob("*")))
+    words = ("publish", f"{NAME}@v1.0.0", repo, "--dry-run", "--key", "params.yaml")
+    assert "params.yaml" in m2m(*words, cwd=project, code=2)  # no key, told before it is needed
     said = m2m("publish", f"{NAME}@v1.0.0", repo, "--dry-run", cwd=project)
     assert "data/train-00000-of-00002.tar" in said
     assert f"would go to {repo}, branch main, tag v1.0.0; not signed" in said

@@ -1,15 +1,18 @@
 """A release from its project to the Hub, and from there to somebody else."""
 
 import json
-import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 from tests.hub.conftest import NAME, M2m, git
+from tests.hub.elsewhere import make_environment, read_by_datasets
 from tests.hub.handler import TOKEN
 from tests.hub.server import Hub
 from tests.registry_box import assert_same_tree
+from toolkit import load_release
+from toolkit.shards import read_index
 
 
 def test_there_and_back(hub: Hub, repo: str, project: Path, m2m: M2m, tmp_path: Path) -> None:
@@ -23,16 +26,7 @@ def test_there_and_back(hub: Hub, repo: str, project: Path, m2m: M2m, tmp_path: 
     assert sorted(refs) == ["refs/heads/main", "refs/tags/v1.0.0"]
     assert refs["refs/heads/main"] == refs["refs/tags/v1.0.0"]
     assert (hub.path(repo) / ".git/private").read_text() == "private"
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": hub.endpoint,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-        "USE_TORCH": "0",
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-    }
+    environment = make_environment(hub, tmp_path / "other")
     words = ["download", f"{repo}@v1.0.0", "--to", "got", "--public-key", public]
     run = subprocess.run(
         [sys.executable, "-c", "from toolkit.cli import main; main()", *words],
@@ -54,43 +48,14 @@ def test_there_and_back(hub: Hub, repo: str, project: Path, m2m: M2m, tmp_path: 
     for name in ("download.json", "release.sig"):
         (got / name).unlink()
     assert_same_tree(project / f"release/{NAME}", got)
-    assert read_by_datasets(repo, environment, tmp_path) == {
-        path.name: [json.loads(part)["clip_id"] for part in parts_of(path)]
-        for path in sorted((got / "data").glob("*.tar"))
+    clips = load_release(got, "1.0.0", "train", streaming=False)
+    frames = {clip.clip_id: sha256(clip.frames_THWC.tobytes()).hexdigest() for clip in clips}
+    streamed = read_by_datasets(repo, "v1.0.0", environment, tmp_path)
+    assert {name: list(ids) for name, ids in streamed.items()} == {
+        path.name: read_index(path).keys for path in sorted((got / "data").glob("*.tar"))
     }
+    of_train = [ids for name, ids in streamed.items() if name.startswith("train")]
+    assert {clip: digest for ids in of_train for clip, digest in ids.items()} == frames
     assert TOKEN not in "".join(
-        p.read_text("utf-8", "replace") for p in tmp_path.glob("data/**/*.json")
+        p.read_text("utf-8", "replace") for p in tmp_path.glob("other/data/**/*.json")
     )
-
-
-def parts_of(shard: Path) -> list[bytes]:
-    """The JSON of each clip in a shard."""
-    from toolkit.shards import read_shard
-
-    return [sample.parts["json"] for sample in read_shard(shard)]
-
-
-def read_by_datasets(repo: str, environment: dict[str, str], folder: Path) -> dict[str, list[str]]:
-    """Stream a tag by ``datasets``, in a process of its own; shard to the ids of its clips."""
-    program = """
-import json, sys
-from datasets import Video, load_dataset
-
-found = {}
-for split in ("train", "val"):
-    clips = load_dataset(sys.argv[1], revision="v1.0.0", split=split, streaming=True)
-    for clip in clips.cast_column("mp4", Video(decode=False)):
-        assert len(clip["mp4"]["bytes"]) > 500
-        found.setdefault(clip["__url__"].rpartition("/")[2], []).append(clip["json"]["clip_id"])
-print(json.dumps(found))
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program, repo],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)

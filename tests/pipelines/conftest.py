@@ -37,13 +37,15 @@ def environment(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def dvc(environment: dict[str, str]) -> Dvc:
-    """Run ``dvc`` in a folder."""
+    """Run ``dvc`` in a folder; keywords other than ok are environment variables."""
 
-    def run(folder: Path, *words: str, ok: bool = True) -> "subprocess.CompletedProcess[str]":
+    def run(
+        folder: Path, *words: str, ok: bool = True, **more: str
+    ) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *words],
             cwd=folder,
-            env=environment,
+            env={**environment, **more},
             capture_output=True,
             text=True,
             check=False,

@@ -57,7 +57,9 @@ def _write_release(folder: Path) -> None:
 def _write_list(folder: Path) -> None:
     """Write a release without pixels: other ids, and a list that names clips as the source does."""
     (folder / "lists").mkdir(parents=True)
-    (folder / "lists/train.csv").write_text("".join(f"walk,{clip}\n" for clip in CLIPS))
+    rows = [(clip[:11], int(clip[12:18]), int(clip[19:])) for clip in CLIPS]
+    text = "".join(f"walk,{name},{start},{end},train\n" for name, start, end in rows)
+    (folder / "lists/train.csv").write_text(text)
     apart = PSEUDONYMS.apart(LIST)
     rows = [
         ManifestRow(
@@ -183,6 +185,8 @@ def test_a_video_is_taken_down_with_its_twin(project: Path) -> None:
     left = {s.key for shard in sorted(work.glob("*.tar")) for s in read_shard(shard)}
     assert left == CLIPS.keys() - set(gone)
     assert OTHER in (work / "journal.jsonl").read_text()
+    for video in (VIDEO, TWIN):  # a row of the list, which is in the form of Kinetics
+        assert not _find_cached(project, f"walk,{video},".encode())
     for name in [*gone, *map(PSEUDONYMS.publish, gone), *map(apart.publish, gone)]:
         assert not _find_cached(project, name.encode())
         told = [file for file, found in _files(project).items() if name.encode() in found]
@@ -285,8 +289,8 @@ def test_a_clip_whose_source_is_gone_is_found_by_its_id(project: Path) -> None:
     [
         (["--clip-id", "nobody_000000_000010"], "is no clip of this project"),
         (["--youtube-id", ".*"], "is no clip of this project"),
-        ([], "one of --youtube-id, --clip-id and --check"),
-        (["--youtube-id", VIDEO, "--clip-id", "x"], "one of --youtube-id, --clip-id and --check"),
+        ([], "one of --youtube-id, --clip-id, --check and --purge"),
+        (["--youtube-id", VIDEO, "--clip-id", "x"], "one of --youtube-id, --clip-id, --check"),
         (["--youtube-id", VIDEO, "--reason", "Jane Doe"], "--reason is one of"),
         (["--youtube-id", VIDEO, "--date", "today"], "--date is YYYY-MM-DD"),
     ],

@@ -69,6 +69,12 @@ def test_clips_that_pass_go_on(project: Project) -> None:
     assert (project.root / f"data/{RELEASE}/validation.json").read_bytes() == first
 
 
+def test_a_clip_made_with_unknown_weights_is_named(project: Project) -> None:
+    """Whatever stage gate said of it."""
+    with pytest.raises(ToolkitError, match="hall: weights 1 over 0 in frame 3"):
+        _validate(project, _clip("attic"), _clip("cellar"), _clip("hall", weights=1.0))
+
+
 @both
 @pytest.mark.parametrize("value", [0.9, None])
 def test_a_released_clip_that_fails_stops_the_build(project: Project, value: float | None) -> None:

@@ -25,7 +25,7 @@ from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.masks import box_of, limb_cover
 from toolkit.m2m.people import gather_people
 from toolkit.m2m.track import Sighting, Tracker, iou_of_boxes, merged, same_person
-from toolkit.m2m.types import Array, Evidence, People, Progress
+from toolkit.m2m.types import Array, Evidence, People, Progress, Track
 from toolkit.m2m.views import square_pixel_views
 
 _MIN_SCORES = {
@@ -112,7 +112,11 @@ class BlazePoseMasker:
             self._follow_back(views[index], tracker, index)
         for track_id, before, after in list(tracker.gaps()):
             self._fill_gap(views, tracker, track_id, before, after)
-        return gather_people(tracker.tracks(), views, frames, evidence)
+        return gather_people(self._refine(tracker.tracks(), views), views, frames, evidence)
+
+    def _refine(self, tracks: list[Track], views: FrameStore) -> list[Track]:  # noqa: ARG002
+        """Better the masks of tracks before they are put together; a masker may know more."""
+        return tracks
 
     def _look(
         self, image_HWC: Array, region: Region, source: str, min_presence: float

@@ -1,16 +1,49 @@
-"""Weights of PyTorch networks: read without running code, and put in place by key or refused."""
+"""What all PyTorch networks share: where they run, and how their weights come in.
+
+Weights are read without running code, and put in place by key or refused.
+"""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from toolkit.errors import ModelError
+from toolkit.errors import BackendError, ModelError
 
 _NUM_NAMED = 3
+
+
+def pick_device() -> torch.device:
+    """Return the graphics card where there is one, else the processor, with one thread.
+
+    One thread gives the same numbers on any machine; clips run side by side.
+    """
+    torch.set_num_threads(1)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def report_lack_of_memory(network: str, remedy: str = "") -> Iterator[None]:
+    """Run a network; where the graphics card's memory does not do, say so in one line.
+
+    Args:
+        network: its name and what it is busy with, for the message.
+        remedy: what else helps, before the last resort.
+
+    Raises:
+        BackendError: PyTorch ran out of memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise BackendError(
+            f"the graphics card has too little memory for {network}: {remedy}set "
+            "CUDA_VISIBLE_DEVICES= to use the processor"
+        ) from error
 
 
 def read_checkpoint(path: Path) -> Any:  # noqa: ANN401 - as saved

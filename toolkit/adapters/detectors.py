@@ -4,6 +4,7 @@ Shapes and constants of each model: docs/models.md. All take uint8 RGB [H, W, 3]
 and return ``Detection`` boxes in pixels of that image.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,6 +135,34 @@ class MoveNetMultiPose:
         return found
 
 
+def _with_free_shape(path: Path) -> bytes:
+    """Return NanoDet with an input of any height and width that 32 divides: it declares 416x416.
+
+    Its pyramid is enlarged to sizes in pixels, and its outputs are laid out for so many cells:
+    these become a half or the double, and as many as there are.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    (image,) = graph.input
+    for axis in (2, 3):
+        image.type.tensor_type.shape.dim[axis].dim_param = f"{image.name}_{axis}"
+    for output in graph.output:
+        output.type.tensor_type.shape.dim[1].dim_param = f"{output.name}_cells"
+    constants: dict[str, Array] = {
+        "as_many_cells": np.array([0, 0, -1], np.int64),
+        "double": np.array([1, 1, 2, 2], np.float32),
+        "half": np.array([1, 1, 0.5, 0.5], np.float32),
+    }
+    for name, values in constants.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    for turn, node in enumerate(node for node in graph.node if node.op_type == "Resize"):
+        node.input[2:] = ["double" if turn < 2 else "half"]  # up the pyramid, then down again
+    for node in graph.node:
+        if node.op_type == "Reshape":
+            node.input[1] = "as_many_cells"
+    return bytes(model.SerializeToString())
+
+
 class NanoDet:
     """COCO boxes; only people are returned."""
 
@@ -142,24 +171,29 @@ class NanoDet:
     _STD_BGR = np.array([57.375, 57.12, 58.395], np.float32)
 
     def __init__(self, path: Path) -> None:
-        self._session = onnx_session(path)
+        self._session = onnx_session(_with_free_shape(path))
         self._input = self._session.get_inputs()[0].name
 
     def detect(self, image_HWC: Array, min_score: float) -> list[Detection]:
-        """Return person boxes, best first."""
+        """Return person boxes, best first.
+
+        The long side has the 416 px that the network was trained at; of the short side, only as
+        much is looked at as there is: a frame of 16:9 leaves nearly half of a square black.
+        """
         square, scale = letterbox(image_HWC[..., ::-1], self._SIZE)
-        normal = (square.astype(np.float32) - self._MEAN_BGR) / self._STD_BGR
+        height, width = (math.ceil(side * scale / 32) * 32 for side in image_HWC.shape[:2])
+        normal = (square[:height, :width].astype(np.float32) - self._MEAN_BGR) / self._STD_BGR
         outputs = self._session.run(None, {self._input: normal.transpose(2, 0, 1)[None]})
         by_shape = {values.shape[-2:]: values.reshape(values.shape[-2:]) for values in outputs}
         found = []
         for stride in (8, 16, 32):
-            cells = self._SIZE // stride
-            scores = by_shape[cells * cells, 80][:, 0]
-            distances = by_shape[cells * cells, 44]
+            columns, rows = width // stride, height // stride
+            scores = by_shape[rows * columns, 80][:, 0]
+            distances = by_shape[rows * columns, 44]
             for index in np.flatnonzero(scores >= min_score):
                 bins = np.exp(distances[index].reshape(4, 11))
                 sides = (bins / bins.sum(1, keepdims=True)) @ np.arange(11) * stride
-                x, y = (index % cells + 0.5) * stride, (index // cells + 0.5) * stride
+                x, y = (index % columns + 0.5) * stride, (index // columns + 0.5) * stride
                 box = np.array([x - sides[0], y - sides[1], x + sides[2], y + sides[3]]) / scale
                 found.append(Detection(box, float(scores[index])))
         return suppress(found, 0.5)

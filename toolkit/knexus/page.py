@@ -3,14 +3,15 @@
 Every text may come from a source and be hostile: it goes through ``html.escape``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from toolkit.files import write_output
+from toolkit import page
 from toolkit.knexus.report import Chance, MethodResult, Place, Report, SeedResult, tell
+from toolkit.page import make_table
 
-_PAGE = Path(__file__).with_name("page.html")
+_STYLE = Path(__file__).with_name("page.css")
 _SIDE, _MARGIN = 320, 12
 
 
@@ -24,9 +25,7 @@ def write_page(report: Report, out: Path) -> None:
             digest=escape(report.embeddings_sha256), version=escape(report.toolkit_version)
         ),
     )
-    page = _PAGE.read_text("utf-8").replace("{{body}}", "\n".join(parts))
-    with write_output(out) as partial:
-        partial.write_text(page, "utf-8")
+    page.write_page(out, "Choice of classes", _STYLE, parts)
 
 
 _NOTES = """<h2>How to read it</h2>
@@ -95,7 +94,7 @@ def _show_k(report: Report, chance: Chance) -> str:
         f'<p class="soft">Chance: {chance.num_subsets:,} random subsets have a bias of '
         f"{chance.mean:.3f} &plusmn; {chance.spread:.3f} nats. Mean similarity of all classes: "
         f"{alike}, of random subsets: {tell(chance.similarity)}.</p>"
-        + _table(_HEADS, rows)
+        + make_table(_HEADS, rows)
         + '<p class="soft small"><span class="key on"></span>chosen '
         '<span class="key off"></span>dropped. Each dot is a class, by the two directions in which '
         "classes differ most; point at one for its name.</p>"
@@ -179,13 +178,3 @@ def _show_cluster(cluster: Sequence[str], first: SeedResult) -> str:
     chosen = [label for label in cluster if label in first.classes]
     others = [escape(label) for label in cluster if label not in first.classes]
     return ", ".join([*(f"<b>{escape(label)}</b>" for label in chosen), *others])
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells that are HTML already."""
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-    return (
-        f'<div class="card scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
-        "</table></div>"
-    )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from toolkit.frames import FrameStore
+from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m import propagate
 from toolkit.m2m.types import Array
 
@@ -42,8 +42,12 @@ class Background:
         self.has_hole = [bool(mask_HW.any()) for mask_HW in masks]
         self._usable = FrameStore(masks.frame_shape, bool)
         margin_px = max(3, self.width // 120)
-        for index in range(len(frames)):
-            self._usable.append(~propagate.grow(self._near_masks(index), margin_px))
+
+        def near_people(index: int) -> Array:
+            return propagate.grow(self._near_masks(index), margin_px)
+
+        for near_HW in map_frames(near_people, len(frames)):
+            self._usable.append(~near_HW)
 
     def usable_HW(self, index: int) -> Array:
         """Tell where a frame shows background for sure: [H, W] bool."""
@@ -74,7 +78,7 @@ class Background:
         """Whether the background of every sampled frame lies where it lies in the clearest one."""
         samples = self.samples()
         clearest = max(samples, key=lambda index: np.count_nonzero(self.usable_HW(index)))
-        return all(self._is_still(clearest, index) for index in samples)
+        return all(map_frames(lambda turn: self._is_still(clearest, samples[turn]), len(samples)))
 
     def still_picture(self, boxes_TN4: Sequence[Array] = ()) -> tuple[Array, Array] | None:
         """Return the median of what is seen of the background, if the camera stands still.

@@ -14,7 +14,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from toolkit.frames import FrameStore
+from toolkit.frames import FrameStore, map_frames
 from toolkit.m2m.pyramid import BLOCK_PX, enlarge, fill_in_blocks
 from toolkit.m2m.types import Array
 
@@ -312,13 +312,14 @@ def median_background(
     """
     num_usable_HW = usable_SHW.sum(0)
     place_HW1 = (np.maximum(num_usable_HW - 1, 0)[..., None] * share).astype(int)
-    background_HWC = np.zeros(frames_SHWC.shape[1:], np.uint8)
-    for y in range(len(background_HWC)):
+
+    def row(y: int) -> Array:
         row_SWC = np.where(usable_SHW[:, y, :, None], frames_SHWC[:, y].astype(np.int16), 256)
         values_WCS = np.sort(row_SWC.transpose(1, 2, 0), axis=2)
         place_WC1 = np.broadcast_to(place_HW1[y, :, None], (*values_WCS.shape[:2], 1))
-        background_HWC[y] = np.take_along_axis(values_WCS, place_WC1, 2)[..., 0] % 256
-    return background_HWC, num_usable_HW > 0
+        return (np.take_along_axis(values_WCS, place_WC1, 2)[..., 0] % 256).astype(np.uint8)
+
+    return np.stack(list(map_frames(row, len(place_HW1)))), num_usable_HW > 0
 
 
 def _nearness(age_HW: Array) -> Array:

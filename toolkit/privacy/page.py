@@ -4,17 +4,18 @@ Every text may come from a release and be hostile: it goes through ``html.escape
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from toolkit.files import write_output
+from toolkit import page
+from toolkit.page import make_table
 from toolkit.privacy.pictures import draw_histogram, draw_interval
 from toolkit.privacy.remains import Remark
 from toolkit.privacy.report import CheckProfile, Profile
 from toolkit.review.report import Rate
 
-_PAGE = Path(__file__).with_name("page.html")
+_STYLE = Path(__file__).with_name("page.css")
 _NUM_LABELS = 10
 
 _KINDS = {
@@ -34,7 +35,6 @@ _KINDS = {
 
 def write_page(profile: Profile, out: Path) -> None:
     """Write the page."""
-    title = escape(f"Privacy report of {profile.release}")
     parts = (
         _show_head(profile),
         _show_bounds(profile),
@@ -48,9 +48,7 @@ def write_page(profile: Profile, out: Path) -> None:
         _show_weights(profile),
         _FOOTER.format(version=escape(profile.toolkit_version)),
     )
-    page = _PAGE.read_text("utf-8").replace("{{body}}", "\n".join(parts))
-    with write_output(out) as partial:
-        partial.write_text(page.replace("{{title}}", title), "utf-8")
+    page.write_page(out, f"Privacy report of {profile.release}", _STYLE, parts)
 
 
 _FOOTER = """<footer>M2M Kinetics toolkit {version}. Intervals and bounds are at 95%. This page
@@ -188,7 +186,7 @@ def _show_planted(profile: Profile) -> str:
         "clothes, painted scenes. What holds there need not hold on film. Of the same clips "
         f"without a leak, {_tell(alarms)} were held back without need.</p>{newer}"
         f'<p class="soft mono">{escape(profile.planted.command)}</p>'
-        + _table(("leak", "caught", "share, with Wilson's 95% interval", ""), rows)
+        + make_table(("leak", "caught", "share, with Wilson's 95% interval", ""), rows)
     )
 
 
@@ -212,7 +210,7 @@ def _show_review(profile: Profile) -> str:
         ("clips of which they disagree", str(len(review.undecided))),
         ("verdicts on clips that have changed since, not counted", str(len(review.stale))),
     ]
-    return f"<h2>What people saw ({escape(profile.version)})</h2>" + _table((), rows)
+    return f"<h2>What people saw ({escape(profile.version)})</h2>" + make_table((), rows)
 
 
 def _show_attack(pairs: Sequence[tuple[str, str]]) -> str:
@@ -221,7 +219,7 @@ def _show_attack(pairs: Sequence[tuple[str, str]]) -> str:
     rows = [(escape(key), escape(value)) for key, value in pairs]
     return (
         '<h2>An attack on it</h2><p class="soft">Somebody tried to tell who was filmed, as its '
-        "author reports it.</p>" + _table(("figure", "value"), rows)
+        "author reports it.</p>" + make_table(("figure", "value"), rows)
     )
 
 
@@ -231,7 +229,7 @@ def _show_use(profile: Profile) -> str:
     rows = [(escape(label or "-"), f"{num} of {total}") for label, (num, total) in worst]
     table = (
         '<p class="soft">Classes of which the smallest share is left:</p>'
-        + _table(("class", "released"), rows)
+        + make_table(("class", "released"), rows)
         if rows
         else ""
     )
@@ -254,15 +252,5 @@ def _show_weights(profile: Profile) -> str:
     return (
         '<h2>With which models</h2><p class="soft">The weights that made and checked these clips, '
         "as the provenance of the release names them.</p>"
-        + _table(("weights", "licence", "sha256"), rows)
-    )
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells that are HTML already."""
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-    return (
-        f'<div class="card scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
-        "</table></div>"
+        + make_table(("weights", "licence", "sha256"), rows)
     )

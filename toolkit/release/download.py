@@ -172,7 +172,7 @@ def _choose_version(api: "HfApi", wanted: Wanted, tell: Tell) -> tuple[str, str]
     standing = [number for number in versions if number not in withdrawn]
     newest = max(standing, default=None)
     number = parse_number(wanted.version) if wanted.version else newest
-    if number is None or number not in versions:
+    if number is None or number not in {*versions, *withdrawn}:  # a tag may be gone for good
         known = ", ".join(map(format_number, standing)) or "none"
         raise InputError(
             f"{wanted.repo} has no version {wanted.version or 'that stands'}: there is {known}"

@@ -8,6 +8,7 @@ from where ``hf auth login`` put it, and is in no message of ours.
 import errno
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 REPO_TYPE, MAIN = "dataset", "main"
 WITHDRAWN, WITHDRAWN_SIGNATURE = "withdrawn.json", "withdrawn.sig"
 _MAX_LIST_BYTES = 1 << 20
+_NO_HUB = (
+    "{}: what answered is no Hub, but perhaps a network that wants a login, or a proxy: open the "
+    "Hub's page in a browser, and check HF_ENDPOINT"
+)
 
 
 class HubError(InputError):
@@ -43,6 +48,7 @@ def open_hub() -> "HfApi":
     except ImportError as error:
         raise InputError(f"the Hub needs {error.name}: pip install 'm2m-toolkit[hub]'") from error
     hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    warnings.filterwarnings("ignore", "Not enough free disk space")  # our error says it
     if not sys.stderr.isatty():
         disable_progress_bars()
     return hub.HfApi(library_name="m2m-toolkit")
@@ -115,7 +121,12 @@ def read_withdrawn(api: "HfApi", repo: str, public_key: Path | None) -> dict[Num
 def one_line_errors(repo: str) -> Iterator[None]:
     """Turn what goes wrong with the Hub, or with the disk, into an error that says what to do."""
     import httpx2
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        FileMetadataError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         yield
@@ -124,10 +135,16 @@ def one_line_errors(repo: str) -> Iterator[None]:
     except (HfHubHTTPError, httpx2.HTTPError, ConnectionError) as error:
         raise HubError(_explain(repo, error)) from error
     except (LocalEntryNotFoundError, RuntimeError) as error:  # what went wrong is its cause
+        if isinstance(error.__cause__, FileMetadataError):
+            raise HubError(_NO_HUB.format(repo)) from error
         if not isinstance(error.__cause__, HfHubHTTPError | httpx2.HTTPError | ConnectionError):
             raise
         raise HubError(_explain(repo, error.__cause__)) from error
+    except json.JSONDecodeError as error:
+        raise HubError(_NO_HUB.format(repo)) from error
     except OSError as error:
+        if error.errno is None:  # huggingface_hub counts the bytes
+            raise HubError(f"{repo}: a file came short: run the same command again") from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
                 f"the disk is full: {FREE_SPACE}, and run the same command again: it goes on"

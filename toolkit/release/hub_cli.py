@@ -56,7 +56,7 @@ def publish(
     from toolkit.release import publish as publishing
 
     with show_stages("shards") as progress:
-        found = publishing.prepare(Path.cwd(), name, number, progress)
+        found = publishing.prepare(Path.cwd(), name, number, progress, key)
     typer.echo(
         f"{found.version.tag}: gate and audit passed; {len(found.files)} files, "
         f"{sum(found.files.values()) / 1e6:,.1f} MB"

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InputError, ToolkitError
@@ -44,9 +45,12 @@ if TYPE_CHECKING:
     from toolkit.registry import Registry, Version
 
 PUBLISHED = "published"
+BRANCH = "publish-"
+"""With a version after it: the branch to which that is uploaded."""
 GIT_ATTRIBUTES = ".gitattributes"
-_LARGE = ("*.tar", "*.parquet", "data/*.index.json")
-"""What the Hub is to keep as large files, which a commit can copy without sending them."""
+_LARGE = ("*.tar", "*.parquet", "data/*.index.json", "lists/*.csv")
+"""What the Hub is to keep as large files: a commit can copy them without sending them, and all that
+names a clip can be removed for good (``toolkit.release.purge``)."""
 _OURS = {GIT_ATTRIBUTES, WITHDRAWN, WITHDRAWN_SIGNATURE}
 
 Tell = Callable[[str], object]
@@ -72,7 +76,13 @@ class Publication:
         return format_number(self.version.number)
 
 
-def prepare(root: Path, name: str, number: str, progress: StartStage | None = None) -> Publication:
+def prepare(
+    root: Path,
+    name: str,
+    number: str,
+    progress: StartStage | None = None,
+    private_key: Path | None = None,
+) -> Publication:
     """Check that a version of a release may be published.
 
     Args:
@@ -80,9 +90,10 @@ def prepare(root: Path, name: str, number: str, progress: StartStage | None = No
         name: of the release.
         number: vX.Y.Z.
         progress: told of each shard that was read.
+        private_key: that it is to be signed with; tried here.
 
     Raises:
-        InputError: it may not; one line says why.
+        InputError: it may not, or the key is none; one line says why.
     """
     from toolkit.registry import Registry  # loads dvc
 
@@ -97,11 +108,15 @@ def prepare(root: Path, name: str, number: str, progress: StartStage | None = No
     registry.check_content(name, version.tag)
     folder = registry.root / registry.find_release(name).path
     _check_version(folder, number)
+    if private_key is not None:
+        with TemporaryDirectory() as place:
+            sign_file(folder / SUMS, Path(place, SIGNATURE), private_key)
     done = audit(folder, progress=progress)
     if not done.ok:
         raise InputError(
             f"{folder}: the audit found {len(done.findings)} things, such as "
-            f"{done.findings[0].kind} in {done.findings[0].file}: run  m2m audit {folder}"
+            f"{done.findings[0].kind} in {done.findings[0].file} ({done.findings[0].detail}): "
+            f"run  m2m audit {folder}"
         )
     if done.name != name:
         raise InputError(f"{folder} says that it is {done.name!a}, not {name}: run dvc repro")
@@ -182,7 +197,7 @@ def publish(
 
 
 def _branch(publication: Publication) -> str:
-    return f"publish-{publication.number}"
+    return f"{BRANCH}{publication.number}"
 
 
 def _publish_new(

@@ -25,6 +25,7 @@ from toolkit.manifest import RELEASED
 from toolkit.parquet import import_pyarrow
 from toolkit.release.croissant import read_version
 from toolkit.release.layout import read_safe_index
+from toolkit.release.origin import read_origin
 from toolkit.release.provenance import DATA, MANIFEST
 from toolkit.shards import Sample, ShardError
 from toolkit.video import read_frames
@@ -129,8 +130,9 @@ def load_release(
     """Open a split of a release.
 
     Args:
-        name_or_folder: the folder of a release; or its name on the Hub, from where all of it is
-            downloaded once (``toolkit.release.download``).
+        name_or_folder: the folder of a release, or of a download of some of its shards, whose clips
+            these are then; or its name on the Hub, from where all of it is downloaded once
+            (``toolkit.release.download``).
         version: X.Y.Z, which it must be; None: whichever the folder is.
         split: train, val, ...
         streaming: clips one after the other, each once an epoch over all workers and ranks
@@ -170,7 +172,7 @@ def _fetch(name: str, version: str | None) -> Path:
 
 
 def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
-    """Return what the manifest says of the released clips of a split, sorted by id."""
+    """Return what the manifest says of a split's released clips that are here, sorted by id."""
     path = folder / MANIFEST
     _, parquet = import_pyarrow()
     columns = ["clip_id", "label", "cls", "split", "status", "shard", "sample_sha256", "fps"]
@@ -179,11 +181,18 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are of these kinds
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} cannot be read ({reason}): fetch the release again") from error
+    origin = read_origin(folder)
     released = [row for row in rows if row["status"] == RELEASED]
+    if origin:
+        released = [row for row in released if not origin.leaves_out(f"{DATA}/{row['shard']}")]
     found = [row for row in released if row["split"] == split]
     if not found:
         known = ", ".join(sorted({row["split"] for row in released})) or "none"
-        raise InputError(f"{folder} has no clip of split {split!a}: there is {known}")
+        part = ", for only that was downloaded (m2m download --split)"
+        raise InputError(
+            f"{folder} has no clip of split {split!a}: there is {known}"
+            + (part if origin and origin.shards is not None else "")
+        )
     return sorted(found, key=lambda row: str(row["clip_id"]))
 
 

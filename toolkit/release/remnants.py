@@ -37,7 +37,7 @@ def find_remnants(project: Project, cache: Path, takedowns: TakedownList) -> Ite
     outside = {project.source.resolve(), (project.root / ".git").resolve()}
     for path in _walk([project.root, cache], outside):
         try:
-            texts = chain([path.name], _read_texts(path))
+            texts = chain([path.name], read_texts(path))
             if path.is_file() and any(map(takedowns.is_told_by, texts)):
                 yield path
         except OSError as error:
@@ -61,7 +61,7 @@ def _walk(roots: list[Path], outside: set[Path]) -> Iterator[Path]:
             yield from (Path(folder, name) for name in sorted(names))
 
 
-def _read_texts(path: Path) -> Iterator[str]:
+def read_texts(path: Path) -> Iterator[str]:
     """Yield all in a file that may name a clip, in pieces; also of one that is cut off."""
     with path.open("rb") as file:
         is_parquet = file.read(len(_PARQUET)) == _PARQUET

@@ -294,7 +294,7 @@ def _list_unreachable(opened: Opened, takedowns: TakedownList) -> Iterator[str]:
     for name in opened.registry.remotes:
         yield f"DVC's remote {name}: dvc gc --workspace --cloud --remote {name}"
     yield "the history of git: reviews and notes that were committed"
-    yield "the Hub: m2m withdraw, then delete tags and large files there (docs/takedown.md)"
+    yield "the Hub: m2m takedown --purge REPO, once the version without it is there"
     yield "copies that others have, backups, and what was written outside the project"
 
 

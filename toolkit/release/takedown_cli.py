@@ -13,7 +13,7 @@ NEXT = """next:
   git add validation/takedowns.csv params.yaml && git commit -m "Take down"
   dvc repro && git add dvc.lock && git commit -m "Build without it"
   m2m takedown --check
-  m2m registry register RELEASE VERSION, and m2m publish or m2m withdraw"""
+  m2m registry register RELEASE VERSION, m2m publish, and m2m takedown --purge REPO"""
 
 
 def takedown(
@@ -36,6 +36,13 @@ def takedown(
         bool,
         typer.Option("--check", help="Only look for what is left of clips taken down before."),
     ] = False,
+    purge: Annotated[
+        str,
+        typer.Option(
+            metavar="REPO",
+            help="Only remove from the Hub, for good, what it has of clips taken down before.",
+        ),
+    ] = "",
 ) -> None:
     """Take a clip out of a project, its releases and their versions; run in the project.
 
@@ -43,12 +50,14 @@ def takedown(
     Releases that had it get their next MAJOR version in params.yaml, versions that have it are
     withdrawn, and what holds it in work/, release/ and DVC's cache is removed; your source files
     stay. Where it stops, the same command goes on.
+    --purge is for when the version without it is published. It deletes withdrawn versions that have
+    it on the Hub, then every large file of no version there, and cannot be undone.
     Exit codes: 0 done, or nothing left; 4 --check found something; 2 bad input or usage.
     """
     from toolkit.release.takedown_list import REASONS
 
-    if bool(youtube_id) + bool(clip_id) + check != 1:
-        raise InputError("m2m takedown needs one of --youtube-id, --clip-id and --check")
+    if bool(youtube_id) + bool(clip_id) + check + bool(purge) != 1:
+        raise InputError("m2m takedown needs one of --youtube-id, --clip-id, --check and --purge")
     if reason not in REASONS:
         raise InputError(f"--reason is one of {', '.join(REASONS)}, got {reason!a}")
     if date and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
@@ -60,12 +69,23 @@ def takedown(
         raise InputError(
             f"takedown needs {error.name}: pip install 'm2m-toolkit[pipeline]'"
         ) from error
-    if not check:
-        request = taking.Request(youtube_id, clip_id, reason, date)
-        taking.take_down(Path.cwd(), request, typer.echo, dry_run=dry_run)
-        if not dry_run:
-            typer.echo(NEXT)
+    if purge:
+        from toolkit.release.purge import purge as purge_hub
+
+        purge_hub(Path.cwd(), purge, typer.echo, dry_run=dry_run)
         return
+    if check:
+        _show_left()
+        return
+    request = taking.Request(youtube_id, clip_id, reason, date)
+    taking.take_down(Path.cwd(), request, typer.echo, dry_run=dry_run)
+    if not dry_run:
+        typer.echo(NEXT)
+
+
+def _show_left() -> None:
+    from toolkit.release import takedown as taking
+
     done = taking.check(Path.cwd())
     for place in done.unreachable:
         typer.echo(f"not looked into: {place}")

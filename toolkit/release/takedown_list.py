@@ -20,6 +20,8 @@ HEADER = ("key", "reason", "date", "names")
 REASONS = ("request", "rights", "law", "error")
 _NAME = re.compile(r"[A-Za-z0-9_-]{14,80}")
 """What a clip can go by: no id of a clip is shorter (``toolkit.clip``), and no digest longer."""
+_ROW = re.compile(r"([A-Za-z0-9_-]{11}),([0-9]{1,6}),([0-9]{1,6})")
+"""How lists in the form of Kinetics name a clip: youtube_id, time_start, time_end."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class TakedownList:
 
     def is_told_by(self, text: str) -> bool:
         """Whether a text holds a name of a clip that was taken down."""
-        return bool(self._digests) and any(map(self.has, _NAME.findall(text)))
+        names = (*_NAME.findall(text), *(f"{i}_{a:0>6}_{b:0>6}" for i, a, b in _ROW.findall(text)))
+        return bool(self._digests) and any(map(self.has, names))
 
     def _digest(self, name: str) -> str:
         return self.pseudonyms.digest(name)

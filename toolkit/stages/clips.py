@@ -42,13 +42,14 @@ from toolkit.stages.parts import (
 from toolkit.stages.project import Project
 from toolkit.stages.rows import OK, QUARANTINED, Row, read_rows, write_rows
 from toolkit.video import decode
+from toolkit.video_encode import MAX_KEYFRAME_DISTANCE
 
 STANDARDIZE, MASK, INPAINT, RECOVER = "standardize", "mask", "inpaint", "recover"
 COMPOSITE, MEASURE = "composite", "measure"
 LISTED = "release: its pixels show the people filmed, so it is listed only"
 
-_CRF_BETWEEN, _CRF_RELEASED = 8, 18
-"""x264's rate factor of clips that are worked on further, and of those that are released."""
+_BETWEEN, _RELEASED = ({"crf": crf, "keyframe_distance": MAX_KEYFRAME_DISTANCE} for crf in (8, 18))
+"""How clips are encoded that are worked on further, and those that are released."""
 
 
 def run_clips(project: Project, start_stage: StartStage, name: str, release: str = "") -> None:
@@ -88,13 +89,13 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
     size = project.params.standardize
     profile = load_profile(project.params.profile)
     if name == STANDARDIZE:
-        settings = {"size": [size.width, size.height], "crf": _CRF_BETWEEN}
+        settings = {"size": [size.width, size.height], **_BETWEEN}
         return ClipStage(name, _standardize, (), settings)
     if name == MASK:
         return _use(name, _mask, (STANDARDIZE,), {"mask": profile.mask})
     if name == INPAINT:
         looks = {check: load_limits()[check].value for check in SIGNS}
-        more = {"limits": looks, "crf": _CRF_BETWEEN}
+        more = {"limits": looks, **_BETWEEN}
         steps = {"inpaint": profile.inpaint}
         return _use(name, _inpaint, (STANDARDIZE, MASK), steps, more, LOOK_MODELS)
     if name == RECOVER:
@@ -105,10 +106,13 @@ def make_stage(project: Project, name: str, release: str = "") -> ClipStage:
     if name == COMPOSITE:
         steps = {"body": wanted.body, "render": profile.render} if wanted.body else {}
         reads = (scene, RECOVER) if wanted.body else (scene,)
-        return _use(composite, _composite, reads, steps, {"scene": scene, "crf": _CRF_RELEASED})
+        return _use(composite, _composite, reads, steps, {"scene": scene, **_RELEASED})
     measured = (STANDARDIZE, INPAINT, RECOVER, composite)
     checks = [] if wanted.shows_people else sorted(load_limits())  # a new one is measured
-    settings = {"composite": composite, "checks": checks}
+    makers = [MASK, INPAINT, COMPOSITE, *([RECOVER] if wanted.body else [])]
+    weights = {w for stage in makers for w in make_stage(project, stage, release).models}
+    unknown = models.list_unknown(weights)
+    settings = {"composite": composite, "checks": checks, "unknown_weights": unknown}
     return _use(f"{release}/{MEASURE}", _measure, measured, {}, settings, CHECK_MODELS)
 
 
@@ -196,7 +200,14 @@ def _measure(job: Job) -> Parts:
         coverage = unpack_masks(json.loads(made["json"]), clip.frames.frame_shape[:2])
         released = unpack_video(made["mp4"]).frames
         done = Anonymized(clip, people, background, motions, coverage, released)
-        checks = run_checks(done, released, made["mp4"], load_limits(), lambda _num_done: None)
+        checks = run_checks(
+            done,
+            released,
+            made["mp4"],
+            load_limits(),
+            lambda _num_done: None,
+            job.settings["unknown_weights"],
+        )
     record = {
         "released": job.digests[job.settings["composite"]],
         "checks": [

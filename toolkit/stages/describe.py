@@ -110,8 +110,11 @@ def _find_dependencies(project: Project, release: str, pseudonyms: Pseudonyms) -
         for name, sha256 in make_stage(project, stage.rpartition("/")[2], release).models.items()
     }
     for name, sha256 in sorted(weights.items()):
-        licence = models.find(name).licence
-        found.append(Dependency(name, {"sha256": sha256}, {"licence": licence}))
+        about = {
+            "licence": models.find(name).licence,
+            "origin": models.origin_of(name) or "unknown",
+        }
+        found.append(Dependency(name, {"sha256": sha256}, about))
     return found
 
 

@@ -96,6 +96,7 @@ def note_versions(project: Project, _start_stage: StartStage) -> None:
         "encoder": encoder,
         "takedowns": hash_file(project.takedowns) if project.takedowns.exists() else None,
         "models": {name: models.sha256_of(name) for name in sorted(needed)},
+        "unknown_weights": models.list_unknown(needed),
     }
     reviews = {
         path.relative_to(project.reviews).as_posix(): hash_file(path)

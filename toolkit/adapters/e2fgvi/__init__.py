@@ -1,11 +1,10 @@
 """E2FGVI and E2FGVI-HQ, the video inpainting of the paper: our own implementation."""
 
-import torch
-
 from toolkit import models
+from toolkit.adapters.checkpoint import pick_device, report_lack_of_memory
 from toolkit.adapters.e2fgvi.weights import load_network
 from toolkit.adapters.e2fgvi.windows import fill_clip
-from toolkit.errors import BackendError, InputError
+from toolkit.errors import InputError
 from toolkit.frames import FrameStore
 from toolkit.m2m.types import Progress
 
@@ -29,28 +28,22 @@ class E2FGVIHQInpainter:
             InputError: the weights are for frames of another size.
             BackendError: the graphics card has too little memory.
         """
-        torch.set_num_threads(1)  # the same numbers on any machine; clips run side by side
-        model = load_network(models.locate(self.models[0]))
-        if not model.is_hq and frames.frame_shape[:2] != FIXED_HW:
-            height, width = frames.frame_shape[:2]
+        device, model = pick_device(), load_network(models.locate(self.models[0]))
+        height, width = frames.frame_shape[:2]
+        if not model.is_hq and (height, width) != FIXED_HW:
             raise InputError(
                 f"E2FGVI fills frames of 432x240 px only, and these are {width}x{height}: "
                 "add  --size 432x240  or use  --inpaint e2fgvi_hq"
             )
-        try:
+        at_size = f"E2FGVI at {width}x{height} px"
+        with report_lack_of_memory(at_size, "choose a smaller --size, or "):
             return fill_clip(
-                model.to("cuda" if torch.cuda.is_available() else "cpu"),
+                model.to(device),
                 frames,
                 masks,
                 progress,
                 max_references=None if len(frames) <= MAX_EXACT_FRAMES else NUM_REFERENCES,
             )
-        except torch.cuda.OutOfMemoryError as error:
-            height, width = frames.frame_shape[:2]
-            raise BackendError(
-                f"the graphics card has too little memory for E2FGVI at {width}x{height} px: "
-                "choose a smaller --size, or set CUDA_VISIBLE_DEVICES= to use the processor"
-            ) from error
 
 
 class E2FGVIInpainter(E2FGVIHQInpainter):

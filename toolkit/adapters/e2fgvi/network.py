@@ -65,14 +65,13 @@ class _Encoder(nn.Module):
 
 
 class _Enlarge(nn.Module):
-    """Twice the size, then a convolution."""
+    """Twice the size (``_enlarge``), then a convolution."""
 
     def __init__(self, num_in: int, num_out: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(num_in, num_out, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         return self.conv(x)
 
 
@@ -121,7 +120,8 @@ class E2FGVI(nn.Module):
         carried = self.feat_prop_module(maps[:, :num_local], forward, backward)
         maps = torch.cat((carried, maps[:, num_local:]), 1)
         composed = torch.cat([self.compose(window, []) for window in maps])
-        return self.decode(composed), (forward, backward)
+        whole = (range(frames.shape[-2]), range(frames.shape[-1]))
+        return self.decode(composed, whole), (forward, backward)
 
     def compose(self, maps: Tensor, reference_tokens: Sequence[Tensor]) -> Tensor:
         """Make up what no frame of the window shows.
@@ -140,9 +140,72 @@ class E2FGVI(nn.Module):
         tokens = self.transformer[-1](tokens, size, num_wanted)
         return maps + self.sc(tokens[0], size)
 
-    def decode(self, maps: Tensor) -> Tensor:
-        """Return pictures [N, 3, H, W], -1..1, of feature maps [N, C, H / 4, W / 4]."""
-        return torch.tanh(self.decoder(maps))
+    def decode(self, maps: Tensor, part: tuple[range, range]) -> Tensor:
+        """Return a part of the pictures, -1..1, of feature maps [N, C, H / 4, W / 4].
+
+        Args:
+            maps: of the whole pictures.
+            part: rows and columns of the pictures.
+
+        Returns:
+            [N, 3, rows, columns].
+        """
+        twice = (2 * maps.shape[-2], 2 * maps.shape[-1])
+        fine = [_around(places, 2 * side) for places, side in zip(part, twice, strict=True)]
+        middle = [_source(places, 2 * side) for places, side in zip(fine, twice, strict=True)]
+        coarse = [_around(places, side) for places, side in zip(middle, twice, strict=True)]
+        x = maps
+        for dim, (places, side) in enumerate(zip(coarse, twice, strict=True), 2):
+            x = _enlarge(x, dim, range(side // 2), places, side)
+        x = _cut(self.decoder[:4](x), coarse, middle)
+        for dim, (places, side) in enumerate(zip(fine, twice, strict=True), 2):
+            x = _enlarge(x, dim, middle[dim - 2], places, 2 * side)
+        return torch.tanh(_cut(self.decoder[4:](x), fine, part))
+
+
+_MARGIN_PX = 2
+"""How far two convolutions of 3 x 3 look."""
+
+
+def _around(places: range, size: int) -> range:
+    """Return rows or columns with those beside them that their convolutions see."""
+    return range(max(places.start - _MARGIN_PX, 0), min(places.stop + _MARGIN_PX, size))
+
+
+def _source(places: range, size: int) -> range:
+    """Return what rows or columns of a map of ``size`` are made from: of the map of half of it."""
+    scale = (size // 2 - 1) / (size - 1)
+    stop = int((places.stop - 1) * scale) + 2
+    return range(int(places.start * scale), min(stop, size // 2))
+
+
+def _enlarge(x: Tensor, dim: int, known: range, wanted: range, size: int) -> Tensor:
+    """Return some rows or columns of a map at twice the size, bilinear, corners on corners.
+
+    Args:
+        x: the rows or columns ``known`` of the map.
+        dim: 2: rows; 3: columns.
+        known: which there are.
+        wanted: which are asked for, of the enlarged map.
+        size: of the enlarged map.
+    """
+    places = torch.arange(wanted.start, wanted.stop, device=x.device, dtype=torch.float64)
+    places *= (size // 2 - 1) / (size - 1)
+    low = places.long()
+    shape = [-1 if d == dim else 1 for d in range(x.ndim)]
+    share = (places - low).to(x.dtype).view(shape)
+    high = (low + 1).clamp(max=size // 2 - 1)
+    low_x, high_x = (x.index_select(dim, at - known.start) for at in (low, high))
+    return torch.lerp(low_x, high_x, share)
+
+
+def _cut(x: Tensor, known: Sequence[range], wanted: Sequence[range]) -> Tensor:
+    """Return the rows and columns ``wanted`` of maps that hold those ``known``."""
+    rows, columns = (
+        slice(inner.start - outer.start, inner.stop - outer.start)
+        for outer, inner in zip(known, wanted, strict=True)
+    )
+    return x[..., rows, columns]
 
 
 def shrink(frames_N3HW: Tensor) -> Tensor:

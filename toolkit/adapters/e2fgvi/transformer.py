@@ -160,24 +160,22 @@ class _Attention(nn.Module):
             everything[:, :num_wanted, own], weight[:num_channels], bias_q[:num_channels]
         )
         key_value = F.linear(everything, weight[num_channels:], bias_q[num_channels:])
-        key, value = key_value[:, :, keys].chunk(2, -1)
+        by_head = key_value.unflatten(-1, (2, _NUM_HEADS, -1)).permute(3, 0, 4, 1, 2, 5)
+        by_head = by_head.flatten(3, 4)  # [2, B, heads, T * tokens, C / heads]
+        starts = torch.arange(tokens.shape[1], device=keys.device) * everything.shape[2]
+        chosen = (keys[:, None] + starts[:, None]).flatten(1)  # [windows, T * keys]
+        key, value = by_head[:, :, :, chosen]
         attended = F.scaled_dot_product_attention(
-            _by_head(query),
-            _by_head(key),
-            _by_head(value),
-            bias.to(query.dtype).repeat(len(tokens), tokens.shape[1])[:, None, None],
+            query.unflatten(-1, (_NUM_HEADS, -1)).permute(0, 4, 2, 1, 3, 5).flatten(3, 4),
+            key,
+            value,
+            bias.to(query.dtype).repeat(1, tokens.shape[1])[:, None],
         )
-        attended = attended.unflatten(2, (num_wanted, -1)).unflatten(0, (len(tokens), -1))
-        attended = attended.permute(0, 3, 1, 4, 2, 5).flatten(2, 3).flatten(3)
+        attended = attended.unflatten(3, (num_wanted, -1))  # [B, heads, windows, T, 45, C / heads]
+        attended = attended.permute(0, 3, 2, 4, 1, 5).flatten(2, 3).flatten(3)
         return (self.proj(attended[:, :, own.flatten().argsort()])).view(
             -1, num_wanted, *tokens.shape[2:]
         )
-
-
-def _by_head(windows: Tensor) -> Tensor:
-    """[B, T, windows, tokens, C] to [B * windows, heads, T * tokens, C / heads]."""
-    heads = windows.unflatten(-1, (_NUM_HEADS, -1)).permute(0, 2, 4, 1, 3, 5)
-    return heads.flatten(3, 4).flatten(0, 1)
 
 
 class Block(nn.Module):

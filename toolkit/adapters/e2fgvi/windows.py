@@ -3,7 +3,8 @@
 Every fifth frame is the middle of a window of up to 11 neighbours, with every tenth frame of the
 clip as a reference. A frame is in two or three windows; each one's prediction is averaged with what
 was there. What does not depend on the window is made once: features and tokens of a frame, flow of
-a pair. What is not asked for is not made: pictures of references, or of frames without holes.
+a pair. What is not asked for is not made: pictures of references, of frames without holes, or of
+what lies away from all holes.
 """
 
 from collections import deque
@@ -115,14 +116,33 @@ class _Clip:
     def predict(
         self, local: range, references: Sequence[int], wanted: Sequence[int]
     ) -> list[Array]:
-        """Return what the model makes of the wanted local frames: [H, W, 3] uint8."""
-        with torch.inference_mode():
-            pictures = self._predict(local, references, [i - local[0] for i in wanted])
-            height, width = self._size
-            pictures = (pictures[:, :, :height, :width].float() + 1) / 2 * 255
-            return list(pictures.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8))
+        """Return what the model makes of the wanted local frames: [H, W, 3] uint8.
 
-    def _predict(self, local: range, references: Sequence[int], wanted: list[int]) -> Tensor:
+        Only where one of them has a hole; elsewhere they are black.
+        """
+        part = self._around_holes(wanted)
+        with torch.inference_mode():
+            pictures = self._predict(local, references, [i - local[0] for i in wanted], part)
+            pictures = (pictures.float() + 1) / 2 * 255
+            made_NHWC = pictures.permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
+        whole_NHWC = np.zeros((len(wanted), *self._size, 3), np.uint8)
+        rows, columns = (slice(places.start, places.stop) for places in part)
+        whole_NHWC[:, rows, columns] = made_NHWC
+        return list(whole_NHWC)
+
+    def _around_holes(self, wanted: Sequence[int]) -> tuple[range, range]:
+        """Return the rows and columns that hold all holes of some frames."""
+        holes_HW = np.any([self._masks[index] != 0 for index in wanted], 0)
+        y, x = (np.flatnonzero(holes_HW.any(axis)).tolist() for axis in (1, 0))
+        return range(y[0], y[-1] + 1), range(x[0], x[-1] + 1)
+
+    def _predict(
+        self,
+        local: range,
+        references: Sequence[int],
+        wanted: list[int],
+        part: tuple[range, range],
+    ) -> Tensor:
         model = self._model
         flows = (
             torch.stack([self._flow(index) for index in local[:-1]], 1) if len(local) > 1 else None
@@ -133,7 +153,7 @@ class _Clip:
             if flows is not None:
                 with torch.autocast(self._device.type, enabled=False):
                     maps = model.feat_prop_module(maps.float(), flows[:1], flows[1:])
-            return model.decode(model.compose(maps[0], tokens)[wanted])
+            return model.decode(model.compose(maps[0], tokens)[wanted], part)
 
     def _picture(self, index: int) -> Tensor:
         """Return a frame with its holes zero, padded by its mirror image: [1, 3, H, W], -1..1."""

@@ -1,7 +1,9 @@
-"""Mask R-CNN R101-FPN 3x, the detector of the paper, on torchvision's parts.
+"""Mask R-CNN R101-FPN, the detector of the paper, on torchvision's parts.
 
 He et al., "Mask R-CNN", ICCV 2017, with detectron2's conventions and keys: BGR images minus a
-mean, boxes x0 y0 x1 y1 px, class 0 is a person.
+mean, boxes x0 y0 x1 y1 px, class 0 is a person. The baselines trained with large-scale jitter (LSJ)
+have norms after the pyramid's and the heads' convolutions, and two, four and one more of those:
+``configs/new_baselines`` of detectron2.
 """
 
 import math
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from torchvision.ops import batched_nms, clip_boxes_to_image, roi_align
 
-from toolkit.adapters.maskrcnn.backbone import NUM_CHANNELS, STRIDES, Backbone
+from toolkit.adapters.maskrcnn.backbone import NUM_CHANNELS, STRIDES, Backbone, make_conv
 
 PERSON = 0
 NUM_CLASSES = 80
@@ -46,10 +48,21 @@ class Detections:
     masks_Nhw: Tensor
 
 
-class _RpnHead(nn.Module):
+class _TwoConvs(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(NUM_CHANNELS, NUM_CHANNELS, 3, padding=1)
+        self.conv0 = nn.Conv2d(NUM_CHANNELS, NUM_CHANNELS, 3, padding=1)
+        self.conv1 = nn.Conv2d(NUM_CHANNELS, NUM_CHANNELS, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv1(F.relu(self.conv0(x)))
+
+
+class _RpnHead(nn.Module):
+    def __init__(self, *, is_lsj: bool) -> None:
+        super().__init__()
+        plain = make_conv(NUM_CHANNELS, NUM_CHANNELS, 3, is_normed=False)
+        self.conv = _TwoConvs() if is_lsj else plain
         self.objectness_logits = nn.Conv2d(NUM_CHANNELS, len(_ASPECTS), 1)
         self.anchor_deltas = nn.Conv2d(NUM_CHANNELS, 4 * len(_ASPECTS), 1)
 
@@ -61,9 +74,9 @@ class _RpnHead(nn.Module):
 class _Proposals(nn.Module):
     """Where something may be, of whatever class."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_lsj: bool) -> None:
         super().__init__()
-        self.rpn_head = _RpnHead()
+        self.rpn_head = _RpnHead(is_lsj=is_lsj)
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:
         """Return boxes [N, 4] px and logits [N] for each image, the likeliest first."""
@@ -143,6 +156,30 @@ class _BoxHead(nn.Module):
         return F.relu(self.fc2(F.relu(self.fc1(x.flatten(1)))))
 
 
+class _Convs(nn.Module):
+    """Four convolutions under the keys NAME1 to NAME4."""
+
+    def __init__(self, name: str, *, is_normed: bool) -> None:
+        super().__init__()
+        self._names = [f"{name}{index + 1}" for index in range(4)]
+        for key in self._names:
+            self.add_module(key, make_conv(NUM_CHANNELS, NUM_CHANNELS, 3, is_normed=is_normed))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for key in self._names:
+            x = F.relu(self.get_submodule(key)(x))
+        return x
+
+
+class _LsjBoxHead(_Convs):
+    def __init__(self) -> None:
+        super().__init__("conv", is_normed=True)
+        self.fc1 = nn.Linear(NUM_CHANNELS * 7 * 7, 1024)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.fc1(super().forward(x).flatten(1)))
+
+
 class _BoxPredictor(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -153,38 +190,35 @@ class _BoxPredictor(nn.Module):
         return self.cls_score(x), self.bbox_pred(x)
 
 
-class _MaskHead(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        for index in range(4):
-            self.add_module(
-                f"mask_fcn{index + 1}", nn.Conv2d(NUM_CHANNELS, NUM_CHANNELS, 3, padding=1)
-            )
+class _MaskHead(_Convs):
+    def __init__(self, *, is_lsj: bool) -> None:
+        super().__init__("mask_fcn", is_normed=is_lsj)
         self.deconv = nn.ConvTranspose2d(NUM_CHANNELS, NUM_CHANNELS, 2, 2)
         self.predictor = nn.Conv2d(NUM_CHANNELS, NUM_CLASSES, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        for index in range(4):
-            x = F.relu(self.get_submodule(f"mask_fcn{index + 1}")(x))
-        return self.predictor(F.relu(self.deconv(x)))
+        return self.predictor(F.relu(self.deconv(super().forward(x))))
 
 
 class _Heads(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, *, is_lsj: bool) -> None:
         super().__init__()
-        self.box_head = _BoxHead()
+        self.box_head = _LsjBoxHead() if is_lsj else _BoxHead()
         self.box_predictor = _BoxPredictor()
-        self.mask_head = _MaskHead()
+        self.mask_head = _MaskHead(is_lsj=is_lsj)
 
 
 class MaskRCNN(nn.Module):
-    """Finds things of COCO's classes in images, with a mask of each."""
+    """Finds things of COCO's classes in images, with a mask of each.
 
-    def __init__(self) -> None:
+    ``is_lsj`` tells the baselines trained with large-scale jitter from the first ones.
+    """
+
+    def __init__(self, *, is_lsj: bool = False) -> None:
         super().__init__()
-        self.backbone = Backbone()
-        self.proposal_generator = _Proposals()
-        self.roi_heads = _Heads()
+        self.backbone = Backbone(is_lsj=is_lsj)
+        self.proposal_generator = _Proposals(is_lsj=is_lsj)
+        self.roi_heads = _Heads(is_lsj=is_lsj)
 
     def forward(self, images_N3HW: Tensor, min_score: float) -> list[Detections]:
         """Return what is found in BGR images of 0..255, all of one size."""

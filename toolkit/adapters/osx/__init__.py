@@ -5,16 +5,18 @@ go through the network together.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
 
 from toolkit import models
+from toolkit.adapters.checkpoint import pick_device, report_lack_of_memory
 from toolkit.adapters.osx.network import IMAGE_HW, Bodies
 from toolkit.adapters.osx.weights import load_network
-from toolkit.errors import BackendError
 from toolkit.frames import FrameStore
+from toolkit.m2m.smooth import smooth_rotations
 from toolkit.m2m.types import Array, BodyMotion, Camera, Track
 from toolkit.m2m.virtual_camera import camera_of_box
 
@@ -31,8 +33,7 @@ class OsxRecoverer:
     models: tuple[str, ...] = ("osx_l",)
 
     def __init__(self) -> None:
-        torch.set_num_threads(1)  # the same numbers on any machine; clips run side by side
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = pick_device()
         self._network = load_network(models.locate(self.models[0])).to(self._device)
 
     def recover(
@@ -79,14 +80,32 @@ class OsxRecoverer:
                 for index, box in zip(frames_T[part].tolist(), boxes_T4[part], strict=True)
             ]
             images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
-            try:
-                with torch.inference_mode():
-                    yield self._network(images.to(self._device).float() / 255)
-            except torch.cuda.OutOfMemoryError as error:
-                raise BackendError(
-                    "the graphics card has too little memory for OSX: set CUDA_VISIBLE_DEVICES= "
-                    "to use the processor"
-                ) from error
+            with torch.inference_mode(), report_lack_of_memory("OSX"):
+                found = self._network(images.to(self._device).float() / 255)
+            yield found
+
+
+class SmoothOsxRecoverer(OsxRecoverer):
+    """The same with poses smoothed over time; where people are is left as it was recovered."""
+
+    def recover(
+        self, track: Track, camera: Camera, fps: float, frames: FrameStore
+    ) -> BodyMotion | None:
+        """Return the motion of one person, as ``OsxRecoverer`` does."""
+        motion = super().recover(track, camera, fps, frames)
+        if motion is None:
+            return None
+
+        def smooth(rotvecs_TN: Array) -> Array:
+            return smooth_rotations(rotvecs_TN, motion.frames_T, fps)
+
+        return replace(
+            motion,
+            global_orient_T3=smooth(motion.global_orient_T3),
+            body_pose_T63=smooth(motion.body_pose_T63),
+            left_hand_pose_T45=smooth(motion.left_hand_pose_T45),
+            right_hand_pose_T45=smooth(motion.right_hand_pose_T45),
+        )
 
 
 def fit_box(box_xyxy: Array, pixel_aspect: float) -> Array:
