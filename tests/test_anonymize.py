@@ -279,6 +279,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_rerun_gives_the_same(short_source, run_m2m, tmp_path):
     """SIGKILL while masks, file or checks are made: no OUT, no temporary file; then all is well."""
     whole, temporary = tmp_path / "whole", tmp_path / "temporary"

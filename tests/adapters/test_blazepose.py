@@ -225,6 +225,7 @@ def _true_masks(folder: Path) -> np.ndarray:
     )
 
 
+@pytest.mark.slow
 def test_overlapping_people_of_a_real_clip_are_masked(
     find: Find, shared_dir: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -262,6 +263,7 @@ def _split_player(frame_HWC: np.ndarray, true_HW: np.ndarray) -> tuple[np.ndarra
     return piece_HW & ~(is_low_HW & is_clay_HW), piece_HW & is_low_HW & is_clay_HW
 
 
+@pytest.mark.slow
 def test_a_real_player_lies_inside_the_mask(
     find: Find, shared_dir: Path, record_property: Callable[[str, object], None]
 ) -> None:

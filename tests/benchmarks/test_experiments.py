@@ -68,6 +68,7 @@ def repro(root: Path, folder: Path, *stages: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_graph_runs(root: Path, tmp_path: Path) -> None:
     """Pre-trained, aligned, fine-tuned and probed with two seeds, each bound to its predictions."""
     make_project(root, tmp_path, ["real"], [TASK])

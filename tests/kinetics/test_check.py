@@ -238,6 +238,7 @@ def test_a_source_without_a_clip_is_refused(tmp_path, check):
     assert [row.problems for row in check(tmp_path, "wave,a,0,1,val,0")] == [["missing"]]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path, write_clip, check):
     """What was looked at is not looked at again, and the table has the bytes of a run in one go."""
     root = tmp_path / "root"

@@ -12,6 +12,8 @@ from toolkit.stages.ingest import ingest
 from toolkit.stages.project import Project
 from toolkit.stages.rebuild import rebuild
 
+pytestmark = pytest.mark.slow  # a build of its own
+
 RELEASE = "m2m-kinetics"
 
 

@@ -143,6 +143,7 @@ def test_a_review_is_told_by_the_card_and_redoes_nothing_else(built: Path, dvc: 
     assert "looked at 4 (v1.0.0)" in (folder / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_changed_clip_redoes_one_shard_of_each_stage(built: Path, dvc: Dvc) -> None:
     """Only that clip is worked on, once in each stage; every other shard stays as it is."""
     before, stamps = _worked(built), _stamps(built)
