@@ -69,7 +69,7 @@ def test_how_strong_the_checks_are_is_told_with_a_bound() -> None:
     assert f"{planted.counted.planted} leaks" in card
     assert planted.command in card
     assert f"at most {planted.bound(ROWS):.2%} of the released" in card
-    assert "before there were" not in card
+    assert "checks added since" not in card
     assert "Nobody has looked at these clips yet." in card
     newer = make_row("new", checks=(type(ROWS[0].checks[0])("brandnew", 0, 1, True, 0, (), ""),))
     assert "the checks brandnew" in make_card("some", VIDEOS, [*ROWS, newer], ["wave"])

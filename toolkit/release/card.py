@@ -238,7 +238,7 @@ def _tell_bounds(rows: Sequence[ManifestRow], review: tuple[str, Report] | None)
         f"By that and by what was held back here, at most {planted.bound(rows):.2%} of the "
         "released clips show somebody. This supposes that real leaks are as easy to catch as "
         f"planted ones. Measured with `{planted.command}`"
-        + (f", before there were the checks {', '.join(newer)}." if newer else ".")
+        + (f"; checks added since then: {', '.join(newer)}." if newer else ".")
     ]
     if review:
         version, report = review
