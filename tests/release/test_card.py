@@ -72,7 +72,7 @@ def test_how_strong_the_checks_are_is_told_with_a_bound() -> None:
     assert "checks added since" not in card
     assert "Nobody has looked at these clips yet." in card
     newer = make_row("new", checks=(type(ROWS[0].checks[0])("brandnew", 0, 1, True, 0, (), ""),))
-    assert "the checks brandnew" in make_card("some", VIDEOS, [*ROWS, newer], ["wave"])
+    assert "added since then: brandnew" in make_card("some", VIDEOS, [*ROWS, newer], ["wave"])
 
 
 def test_without_checks_there_is_no_bound() -> None:
