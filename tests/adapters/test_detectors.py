@@ -95,6 +95,19 @@ def test_nanodet_finds_the_actor(nanodet: NanoDet, actor: ActorClip) -> None:
     assert iou_of_boxes(found.box_xyxy + np.tile([40, 30], 2), box_xyxy) > 0.8
 
 
+@pytest.mark.parametrize("margin_px", [500, 10], ids=["wide", "tall"])
+def test_nanodet_sees_the_same_without_the_black_of_a_square(
+    nanodet: NanoDet, actor: ActorClip, margin_px: int
+) -> None:
+    """It was trained on squares: a frame of any shape gives what its square would give."""
+    frame_HWC, (left, _, right, _) = _body(actor)
+    frame_HWC = frame_HWC[:, max(int(left) - margin_px, 0) : int(right) + margin_px]
+    square_HWC, _ = letterbox(frame_HWC, max(frame_HWC.shape))
+    (whole,), (squared,) = (nanodet.detect(image, 0.5) for image in (frame_HWC, square_HWC))
+    assert iou_of_boxes(whole.box_xyxy, squared.box_xyxy) > 0.95
+    assert abs(whole.score - squared.score) < 0.05
+
+
 @pytest.mark.parametrize("index", range(3))
 def test_real_pictures_give_the_golden_scores(
     nanodet: NanoDet, movenet: MoveNetMultiPose, shared_dir: Path, index: int
