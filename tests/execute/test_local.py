@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from pebble.pool.process import PoolManager
 
-from toolkit.errors import ConfigError, InputError
+from toolkit.errors import BackendError, ConfigError, InputError
 from toolkit.execute import Outcome
 from toolkit.execute.local import LocalExecutor
 from toolkit.frames import map_frames
@@ -100,6 +102,32 @@ def test_a_task_that_kills_its_workers_is_given_up() -> None:
     assert "died of it 2 times (SIGSEGV" in outcomes["3"].error
     assert (outcomes["3"].has_died, outcomes["3"].num_attempts) == (True, 2)
     assert not outcomes["4"].has_died
+
+
+@pytest.fixture
+def forgetful_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that never knows what a worker was at that has died, as where it dies too soon."""
+
+    def forget(_pool: PoolManager, _worker_id: int) -> None:
+        raise BrokenProcessPool("All workers expired")
+
+    monkeypatch.setattr(PoolManager, "find_expired_task", forget)
+
+
+@pytest.mark.usefixtures("forgetful_pool")
+def test_new_workers_go_on_where_the_pool_breaks(tmp_path: Path) -> None:
+    """Every task has one outcome, whichever had one before."""
+    tasks = {"a": tmp_path, **{str(n): tmp_path for n in range(12)}}
+    outcomes = list(LocalExecutor(2).run(_die_once, tasks))
+    assert sorted(outcome.key for outcome in outcomes) == sorted(tasks)
+    assert all(outcome.result for outcome in outcomes)
+
+
+@pytest.mark.usefixtures("forgetful_pool")
+def test_workers_that_never_live_are_told() -> None:
+    """Not tried for ever."""
+    with pytest.raises(BackendError, match="all workers died without anything done, twice"):
+        list(LocalExecutor(1).run(_die, {"a": 3}))
 
 
 def test_workers_share_the_cores() -> None:

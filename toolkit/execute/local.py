@@ -5,20 +5,26 @@ import os
 import signal
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from queue import Empty
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from toolkit.errors import ConfigError, ToolkitError
+from toolkit.errors import BackendError, ConfigError, ToolkitError
 from toolkit.execute import Outcome, Result, Task
 
 _MAX_ATTEMPTS = 2
 _WAITING = 2
 """Tasks ready for each worker, beside the one it works on."""
+_NO_WORKERS = (
+    "all workers died without anything done, twice; mostly the system kills them, for want of "
+    "memory: use fewer workers"
+)
 _PR_SET_PDEATHSIG = 1
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -28,7 +34,7 @@ class LocalExecutor:
 
     A worker keeps what its work caches, such as models, from task to task. One that is killed, by
     the system for want of memory or by a crash in native code, is replaced; its task is tried once
-    more and then given up.
+    more and then given up. Where all workers die between tasks, new ones go on.
 
     Args:
         num_workers: 1 or more; None: as many as there are cores.
@@ -47,48 +53,77 @@ class LocalExecutor:
     def run(
         self, work: Callable[[Task], Result], tasks: Mapping[str, Task]
     ) -> Iterator[Outcome[Result]]:
-        """Yield outcomes as they come; leaving the loop early stops the workers."""
+        """Yield outcomes as they come; leaving the loop early stops the workers.
+
+        Raises:
+            BackendError: workers die again and again without anything done.
+        """
+        left = deque((key, 1) for key in tasks)
+        num_broken = 0
+        while left:
+            num_left, pool = len(left), self._open_pool()
+            try:
+                yield from self._run(pool, work, tasks, left)
+                pool.close()
+            except BrokenProcessPool as error:
+                num_broken = 1 if len(left) < num_left else num_broken + 1
+                if num_broken == _MAX_ATTEMPTS:
+                    raise BackendError(_NO_WORKERS) from error
+            finally:
+                pool.stop()
+                pool.join()
+
+    def _open_pool(self) -> ProcessPool:
         context = get_context("spawn")  # a forked process would share this one's OpenGL and locks
         shares = context.Queue()
         for number in range(self._num_workers):
             shares.put(self._cores[number :: self._num_workers] or self._cores)
-        pool = ProcessPool(
+        return ProcessPool(
             self._num_workers, initializer=_begin, initargs=(shares, self._cores), context=context
         )
-        try:
-            yield from self._run(pool, work, tasks)
-            pool.close()
-        finally:
-            pool.stop()
-            pool.join()
 
     def _run(
-        self, pool: ProcessPool, work: Callable[[Task], Result], tasks: Mapping[str, Task]
+        self,
+        pool: ProcessPool,
+        work: Callable[[Task], Result],
+        tasks: Mapping[str, Task],
+        left: deque[tuple[str, int]],
     ) -> Iterator[Outcome[Result]]:
-        upcoming = iter(tasks)
+        """Yield the outcomes of what is left: keys of tasks, with the number of their attempt.
+
+        Raises:
+            BrokenProcessPool: a worker died where pebble does not know of which task, and gave up
+                on all of them; what has no outcome is left.
+        """
         running: dict[Future[Any], tuple[str, int]] = {}
+        try:
+            while left or running:
+                while left and len(running) < (1 + _WAITING) * self._num_workers:
+                    future = _schedule(pool, work, tasks[left[0][0]])
+                    running[future] = left.popleft()
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    key, attempt = running[future]
+                    try:
+                        result, error, seconds = future.result()
+                        outcome = Outcome(key, result, error, False, attempt, seconds)
+                    except ProcessExpired as death:
+                        if attempt < _MAX_ATTEMPTS:
+                            del running[future]
+                            left.appendleft((key, attempt + 1))
+                            continue
+                        outcome = Outcome(key, None, _describe(death), True, attempt, 0.0)
+                    del running[future]
+                    yield outcome
+        except BrokenProcessPool:
+            left.extendleft(running.values())
+            raise
 
-        def begin(key: str, attempt: int) -> None:
-            running[pool.schedule(_do, args=[work, tasks[key]])] = key, attempt
 
-        while True:
-            while len(running) < (1 + _WAITING) * self._num_workers:
-                key = next(upcoming, None)
-                if key is None:
-                    break
-                begin(key, 1)
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                key, attempt = running.pop(future)
-                try:
-                    result, error, seconds = future.result()
-                    yield Outcome(key, result, error, False, attempt, seconds)
-                except ProcessExpired as death:
-                    if attempt < _MAX_ATTEMPTS:
-                        begin(key, attempt + 1)
-                    else:
-                        yield Outcome(key, None, _describe(death), True, attempt, 0.0)
+def _schedule(pool: ProcessPool, work: Callable[[Task], Result], task: Task) -> Future[Any]:
+    try:
+        return pool.schedule(_do, args=[work, task])
+    except RuntimeError as error:  # what pebble says of a pool that broke since it was last asked
+        raise BrokenProcessPool(str(error)) from error
 
 
 def _begin(shares: Any, cores: Sequence[int]) -> None:  # noqa: ANN401 - a queue of any context
