@@ -95,6 +95,12 @@ def test_nanodet_finds_the_actor(nanodet: NanoDet, actor: ActorClip) -> None:
     assert iou_of_boxes(found.box_xyxy + np.tile([40, 30], 2), box_xyxy) > 0.8
 
 
+@pytest.mark.parametrize("shape", [(240, 310), (240, 398), (310, 240), (2, 1664), (1, 1)])
+def test_nanodet_takes_any_shape_of_frame(nanodet: NanoDet, shape: tuple[int, int]) -> None:
+    """Also where a side times the scale is a hair more than 416, and where one is next to none."""
+    assert nanodet.detect(np.zeros((*shape, 3), np.uint8), 0.3) == []
+
+
 @pytest.mark.parametrize("margin_px", [500, 10], ids=["wide", "tall"])
 def test_nanodet_sees_the_same_without_the_black_of_a_square(
     nanodet: NanoDet, actor: ActorClip, margin_px: int

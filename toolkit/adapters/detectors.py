@@ -4,7 +4,6 @@ Shapes and constants of each model: docs/models.md. All take uint8 RGB [H, W, 3]
 and return ``Detection`` boxes in pixels of that image.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,6 +166,7 @@ class NanoDet:
     """COCO boxes; only people are returned."""
 
     _SIZE = 416
+    _STRIDES = (8, 16, 32)
     _MEAN_BGR = np.array([103.53, 116.28, 123.675], np.float32)
     _STD_BGR = np.array([57.375, 57.12, 58.395], np.float32)
 
@@ -180,13 +180,13 @@ class NanoDet:
         The long side has the 416 px that the network was trained at; of the short side, only as
         much is looked at as there is: a frame of 16:9 leaves nearly half of a square black.
         """
-        square, scale = letterbox(image_HWC[..., ::-1], self._SIZE)
-        height, width = (math.ceil(side * scale / 32) * 32 for side in image_HWC.shape[:2])
-        normal = (square[:height, :width].astype(np.float32) - self._MEAN_BGR) / self._STD_BGR
+        boxed_HWC, scale = letterbox(image_HWC[..., ::-1], self._SIZE, max(self._STRIDES))
+        height, width = boxed_HWC.shape[:2]
+        normal = (boxed_HWC.astype(np.float32) - self._MEAN_BGR) / self._STD_BGR
         outputs = self._session.run(None, {self._input: normal.transpose(2, 0, 1)[None]})
         by_shape = {values.shape[-2:]: values.reshape(values.shape[-2:]) for values in outputs}
         found = []
-        for stride in (8, 16, 32):
+        for stride in self._STRIDES:
             columns, rows = width // stride, height // stride
             scores = by_shape[rows * columns, 80][:, 0]
             distances = by_shape[rows * columns, 44]

@@ -67,15 +67,21 @@ def anchor_centres(input_size_px: int, strides_and_counts: list[tuple[int, int]]
     return np.concatenate(centres).astype(np.float32)
 
 
-def letterbox(image_HWC: Array, size_px: int) -> tuple[Array, float]:
-    """Fit an image into the top left of a black square; return it and its scale."""
+def letterbox(image_HWC: Array, size_px: int, step_px: int | None = None) -> tuple[Array, float]:
+    """Fit an image into the top left of a black square; return it and its scale.
+
+    Args:
+        image_HWC: of any shape.
+        size_px: of the square; the image's longer side gets it.
+        step_px: leave out what is black of the square, but for what makes sides multiples of this.
+    """
     height, width = image_HWC.shape[:2]
     scale = size_px / max(height, width)
+    inner = (max(1, round(height * scale)), max(1, round(width * scale)))
     resized = cv2.resize(
-        image_HWC,
-        (max(1, round(width * scale)), max(1, round(height * scale))),
-        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+        image_HWC, inner[::-1], interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     )
-    square = np.zeros((size_px, size_px, 3), image_HWC.dtype)
-    square[: resized.shape[0], : resized.shape[1]] = resized
-    return square, scale
+    outer = [-(-side // step_px) * step_px if step_px else size_px for side in inner]
+    canvas = np.zeros((*outer, 3), image_HWC.dtype)
+    canvas[: inner[0], : inner[1]] = resized
+    return canvas, scale
