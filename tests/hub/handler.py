@@ -131,6 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("X-Error-Message", str(answer))
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:  # untold, a client may send its next request into it
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
